@@ -1,0 +1,22 @@
+# oneDNN by header and library. Its own CMake package is not used: Debian's asks for OpenCL's headers, which nothing
+# here needs. Result: OneDNN_FOUND, OneDNN_VERSION, target OneDNN::OneDNN.
+find_path(OneDNN_INCLUDE_DIR oneapi/dnnl/dnnl.hpp HINTS ENV DNNLROOT PATH_SUFFIXES include)
+find_library(OneDNN_LIBRARY dnnl HINTS ENV DNNLROOT PATH_SUFFIXES lib lib64)
+if(OneDNN_INCLUDE_DIR)
+  set(OneDNN_VERSION "")
+  foreach(header dnnl_version.h)
+    file(STRINGS ${OneDNN_INCLUDE_DIR}/oneapi/dnnl/${header} lines REGEX "DNNL_VERSION_(MAJOR|MINOR|PATCH) ")
+    foreach(line ${lines})
+      string(REGEX MATCH "[0-9]+" number ${line})
+      list(APPEND OneDNN_VERSION ${number})
+    endforeach()
+  endforeach()
+  string(REPLACE ";" "." OneDNN_VERSION "${OneDNN_VERSION}")
+endif()
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(OneDNN REQUIRED_VARS OneDNN_LIBRARY OneDNN_INCLUDE_DIR VERSION_VAR OneDNN_VERSION)
+if(OneDNN_FOUND AND NOT TARGET OneDNN::OneDNN)
+  add_library(OneDNN::OneDNN UNKNOWN IMPORTED)
+  set_target_properties(OneDNN::OneDNN PROPERTIES IMPORTED_LOCATION ${OneDNN_LIBRARY}
+                                                  INTERFACE_INCLUDE_DIRECTORIES ${OneDNN_INCLUDE_DIR})
+endif()

@@ -1,0 +1,87 @@
+// Device, Stream, Event, Buffer: interfaces without vendor headers; cpu and cuda stand behind them (DESIGN section 3).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "kernels/result.hpp"
+#include "kernels/tensor/digest.hpp"
+#include "kernels/tensor/fill.hpp"
+#include "kernels/tensor/tensor.hpp"
+
+namespace detbench {
+
+/// What a configuration scope varies (METHOD section 3). Plans are made anew for every configuration.
+struct DeviceConfiguration {
+  int threads = 0;                     ///< CPU threads that plans are made for; 0: every core this process may use
+  std::size_t alignment_bytes = 4096;  ///< each buffer starts at a multiple of this ...
+  std::size_t offset_bytes = 0;        ///< ... plus this
+  std::uint64_t placement_seed = 0;    ///< other than 0: buffers are separated by seeded gaps, so addresses move
+};
+
+/// What memory is overwritten with before a run, so that unwritten outputs and uninitialised reads show.
+enum class Poison { nan_pattern, zero, random };
+
+/// Memory with guard zones before and behind it (METHOD section 2).
+class Buffer {
+ public:
+  virtual ~Buffer() = default;
+  virtual Region region() const = 0;
+  /// The first damaged guard byte, as an offset from the region's start (negative: before it); nullopt: intact.
+  virtual std::optional<std::ptrdiff_t> damaged_guard() const = 0;
+};
+
+class Event {
+ public:
+  virtual ~Event() = default;
+  /// Seconds from `earlier` to this; both must have been recorded and reached.
+  virtual Result<double> seconds_since(const Event& earlier) const = 0;
+};
+
+class Stream {
+ public:
+  virtual ~Stream() = default;
+  virtual Status record(Event& event) = 0;
+  virtual Status wait() = 0;           ///< blocks the host until all that was enqueued is done
+  virtual void* native() const = 0;    ///< cudaStream_t, or nullptr on a CPU, where enqueue() runs at once
+};
+
+enum class DeviceKind { cpu, cuda };
+
+class Device {
+ public:
+  virtual ~Device() = default;
+  virtual DeviceKind kind() const = 0;
+  virtual std::string name() const = 0;
+  virtual const DeviceConfiguration& configuration() const = 0;
+  /// Makes this device's configuration the one in force for the calling thread (omp_set_num_threads, cudaSetDevice).
+  /// Called before plans are made and before a batch of enqueue() calls.
+  virtual Status activate() = 0;
+
+  virtual Result<std::unique_ptr<Buffer>> allocate(std::size_t bytes) = 0;
+  virtual Result<std::unique_ptr<Stream>> make_stream(int priority = 0) = 0;
+  virtual Result<std::unique_ptr<Event>> make_event() = 0;
+
+  virtual Result<Digest> digest(std::span<const Tensor> tensors, Stream& stream) = 0;
+  virtual Status fill(const Tensor& tensor, const FillSpec& spec, Stream& stream) = 0;
+  virtual Status poison(Region region, Poison poison, std::uint64_t seed, Stream& stream) = 0;
+  virtual Status copy_to_host(void* target, Region source, Stream& stream) = 0;
+  virtual Status copy_from_host(Region target, const void* source, Stream& stream) = 0;
+  virtual Status copy(Region target, Region source, Stream& stream) = 0;
+  /// Writes more than the last-level cache, so that the next run starts cold.
+  virtual Status evict_caches(Stream& stream) = 0;
+};
+
+/// Cores this process may run on (its affinity mask), at least 1.
+int available_cores();
+
+Result<std::unique_ptr<Device>> make_cpu_device(const DeviceConfiguration& configuration = {});
+/// A reason when the build has no CUDA, the driver is missing or too old, or there is no GPU: all three mean "no CUDA
+/// backend here".
+Result<std::unique_ptr<Device>> make_cuda_device(const DeviceConfiguration& configuration = {});
+
+}  // namespace detbench

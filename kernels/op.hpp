@@ -1,0 +1,130 @@
+// Problem -> Provider -> Plan -> Op: what is computed and who computes it. Plain C++, no vendor header, and nothing here
+// knows that anyone measures.
+//
+// A Plan is prepared without memory and says which tensors, layouts and workspace it needs; binding it to memory gives
+// an Op. The sweep binds a plan to buffers filled for the test; a network binds the same plan to its own tensors, with
+// reorders where layouts differ. So what is swept is what trains.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernels/device/device.hpp"
+#include "kernels/problem.hpp"
+#include "kernels/result.hpp"
+#include "kernels/tensor/tensor.hpp"
+
+namespace detbench {
+
+/// A prepared computation bound to memory.
+class Op {
+ public:
+  virtual ~Op() = default;
+  /// Everything the answer needs from the same inputs, zeroing of accumulators and reorders included. Neither allocates
+  /// nor synchronizes. On a CPU the work is done when it returns.
+  virtual Status enqueue() = 0;
+  /// Restores the inputs that a run consumes (weights, optimizer slots, moving statistics, counters); untimed.
+  virtual Status reset() { return {}; }
+};
+
+/// A prepared computation without memory. Lists are in a fixed order, and bind() takes tensors in that order.
+class Plan {
+ public:
+  virtual ~Plan() = default;
+  virtual const std::vector<TensorSpec>& inputs() const = 0;
+  virtual const std::vector<TensorSpec>& outputs() const = 0;
+  virtual std::size_t workspace_bytes() const { return 0; }
+  /// Tensors' specs equal inputs() and outputs(); the workspace holds at least workspace_bytes(), 64-byte aligned.
+  virtual Result<std::unique_ptr<Op>> bind(std::span<const Tensor> inputs, std::span<const Tensor> outputs,
+                                           Region workspace, Stream& stream) = 0;
+  /// Facts for the row that are not part of the name, like the layouts an implementation chose.
+  virtual std::map<std::string, std::string> notes() const { return {}; }
+};
+
+/// An algorithm that exists for a problem, or the reason why it does not.
+struct Offer {
+  Algorithm algorithm;
+  std::optional<Reason> unsupported;
+};
+
+/// One provider of one operation: one file.
+class Provider {
+ public:
+  virtual ~Provider() = default;
+  virtual std::string_view name() const = 0;
+  /// Every algorithm of this provider for the problem on this device, in the provider's order of preference (the first
+  /// one is its default). A provider that the build or machine lacks offers one row with the reason.
+  virtual Result<std::vector<Offer>> offers(const Problem& problem, Device& device) const = 0;
+  /// Prepares an algorithm by name; `algorithm` may come from parse_case_id (name and options only).
+  virtual Result<std::unique_ptr<Plan>> plan(const Problem& problem, const Algorithm& algorithm, Device& device) const = 0;
+};
+
+/// What verify found (METHOD section 2).
+struct Verification {
+  bool passed = false;
+  std::string reason;               ///< empty when passed
+  std::uint64_t checked = 0;        ///< outputs compared
+  std::uint64_t outputs = 0;        ///< outputs there are
+  std::uint64_t max_ulp = 0;        ///< against the correctly rounded fp64 reference
+  double relative_l2 = 0;           ///< ||out - ref|| / ||ref|| over the checked outputs
+  double bound_ratio = 0;           ///< largest |error| / bound; at most 1 when passed; 0 for the exact fill
+};
+
+/// The fp64 answer to one problem for one set of inputs, computed once and held against every algorithm's output.
+class Reference {
+ public:
+  virtual ~Reference() = default;
+  /// `outputs` lie in host memory, in the order of Plan::outputs(), in whatever layout the plan chose.
+  virtual Result<Verification> check(const Algorithm& algorithm, std::span<const Tensor> outputs) const = 0;
+};
+
+/// Work and traffic of one run, for rooflines.
+struct Cost {
+  double flops = 0;  ///< multiply and add counted apart
+  double bytes = 0;  ///< every input read once, every output written once
+};
+
+/// One operation: its problems, its providers, its reference. One folder.
+class Operation {
+ public:
+  virtual ~Operation() = default;
+  virtual std::string_view op() const = 0;
+  /// Success when the problem is well formed; else a reason that names the offending part and shows the form.
+  virtual Status check(const Problem& problem) const = 0;
+  virtual Cost cost(const Problem& problem) const = 0;
+  virtual const std::vector<std::unique_ptr<Provider>>& providers() const = 0;
+  /// How an input tensor of this problem is filled for a given fill and seed; depends on the role, never on a layout.
+  virtual Result<FillSpec> fill(const Problem& problem, const TensorSpec& input, const Inputs& inputs) const = 0;
+  virtual Result<std::unique_ptr<Reference>> reference(const Problem& problem, const Inputs& inputs) const = 0;
+  /// Whether the `exact` fill exists for this operation (sums of products: yes; batch norm, a train step: no).
+  virtual bool has_exact_fill() const { return true; }
+
+  const Provider* find_provider(std::string_view name) const {
+    for (const auto& provider : providers())
+      if (provider->name() == name) return provider.get();
+    return nullptr;
+  }
+};
+
+/// All operations of a program, by name; filled by bench/suites.
+class Registry {
+ public:
+  void add(std::unique_ptr<Operation> operation) { operations_.push_back(std::move(operation)); }
+  const Operation* find(std::string_view op) const {
+    for (const auto& operation : operations_)
+      if (operation->op() == op) return operation.get();
+    return nullptr;
+  }
+  const std::vector<std::unique_ptr<Operation>>& operations() const { return operations_; }
+
+ private:
+  std::vector<std::unique_ptr<Operation>> operations_;
+};
+
+/// A provider that this build or machine lacks: it answers every question with the reason.
+std::unique_ptr<Provider> make_absent_provider(std::string name, std::string reason);
+
+}  // namespace detbench
