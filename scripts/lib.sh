@@ -35,6 +35,13 @@ find_nvcc() {
 
 has_nvidia_driver() { [[ -e /proc/driver/nvidia/version ]] || command -v nvidia-smi >/dev/null; }
 
+# Prints the architectures of the GPUs in this machine the way CMake takes them, like 80;90; nothing without a GPU.
+gpu_architectures() {
+  command -v nvidia-smi >/dev/null || return 0
+  nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null |
+    awk '/^[0-9]+\.[0-9]+$/ { sub(/\./, ""); print }' | sort -u | paste -sd ';' || true
+}
+
 # Compile jobs: one per core, but no more than fit in memory (a heavy translation unit takes about 1.5 GiB).
 job_count() {
   local cores available_kib fit
@@ -46,16 +53,19 @@ job_count() {
   printf '%s\n' "$cores"
 }
 
-# build_preset PRESET: configures and builds build/PRESET. ccache is used where it is installed.
+# build_preset PRESET: configures and builds build/PRESET, for the GPUs of this machine if it has any. ccache is used
+# where it is installed.
 build_preset() {
-  local preset="$1" nvcc
+  local preset="$1" nvcc architectures
+  local -a settings=()
   if command -v ccache >/dev/null; then
     export CMAKE_CXX_COMPILER_LAUNCHER="${CMAKE_CXX_COMPILER_LAUNCHER-ccache}"
     export CMAKE_CUDA_COMPILER_LAUNCHER="${CMAKE_CUDA_COMPILER_LAUNCHER-ccache}"
   fi
-  # CMake looks for nvcc on PATH only; tell it about the other places.
-  if nvcc="$(find_nvcc)"; then
-    export CUDACXX="$nvcc"
+  if [[ "$preset" == cuda ]]; then
+    nvcc="$(find_nvcc)" && export CUDACXX="$nvcc"
+    architectures="$(gpu_architectures)"
+    [[ -n "$architectures" ]] && settings+=("-DDETBENCH_CUDA_ARCHITECTURES=$architectures")
   fi
-  (cd -- "$detbench_root" && cmake --preset "$preset" && cmake --build --preset "$preset" --parallel "$(job_count)")
+  (cd -- "$detbench_root" && cmake --preset "$preset" "${settings[@]}" && cmake --build --preset "$preset" --parallel "$(job_count)")
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what detbench needs on Debian 12 or newer, or Ubuntu 22.04 or newer, and makes .venv for the charts.
+# Installs what detbench needs on Debian 12 or newer, or Ubuntu 24.04 or newer, and makes .venv for the charts.
 #
 # Usage: scripts/setup.sh
 #
@@ -24,7 +24,7 @@ esac
 # Required packages, with the command or header that shows that the thing is there, however it came.
 required=(
   "g++:g++" "cmake:cmake" "ninja-build:ninja"
-  "libtbb-dev:<tbb/version.h>" "nlohmann-json3-dev:<nlohmann/json.hpp>" "libcli11-dev:<CLI/CLI.hpp>"
+  "zlib1g-dev:<zlib.h>" "nlohmann-json3-dev:<nlohmann/json.hpp>" "libcli11-dev:<CLI/CLI.hpp>"
   "libfmt-dev:<fmt/core.h>" "libexpected-dev:<tl/expected.hpp>" "libbenchmark-dev:<benchmark/benchmark.h>"
   "libgtest-dev:<gtest/gtest.h>" "libgmock-dev:<gmock/gmock.h>"
 )
@@ -32,6 +32,7 @@ required=(
 # Optional packages, with what is lost without them.
 optional=(
   "libdnnl-dev:the provider onednn"
+  "libtbb-dev:the reductions that need TBB"
   "python3:static charts and schema validation"
   "python3-venv:static charts and schema validation"
   "ca-certificates:downloads from PyPI"
@@ -160,6 +161,15 @@ check_unknown_distribution() {
   fi
 }
 
+# An older distribution has all packages but too old a CMake.
+check_cmake_version() {
+  local needed found
+  needed="$(sed -n 's/^cmake_minimum_required(VERSION \([0-9.]*\).*/\1/p' "$detbench_root/CMakeLists.txt")"
+  found="$(cmake --version | awk 'NR == 1 { print $3 }')"
+  [[ "$(printf '%s\n' "$needed" "$found" | sort -V | head -n 1)" == "$needed" ]] ||
+    fail 3 "CMake $found is older than $needed; put a newer one first on PATH (pip install cmake offers one)"
+}
+
 # --- Python and the Vega scripts -----------------------------------------------------------------------------------
 
 venv="$detbench_root/.venv"
@@ -251,4 +261,5 @@ if is_debian_family; then
 else
   check_unknown_distribution
 fi
+check_cmake_version
 set_up_python
