@@ -1,0 +1,76 @@
+// Steps 1 to 3 of METHOD section 1 for one arm inside one process: prepare, verify, probe agreement. What needs other
+// processes (scope `process`, crashes, hangs) is bench/workers' business.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bench/core/measurement.hpp"
+#include "bench/core/prepared_op.hpp"
+
+namespace detbench {
+
+/// Makes a device for a configuration; fakes in tests.
+using MakeDevice = std::function<Result<std::unique_ptr<Device>>(const DeviceConfiguration&)>;
+
+struct ProbeSettings {
+  Inputs inputs;                    ///< rounding fill and seed
+  std::uint32_t repeat = 10;        ///< runs compared with the baseline in `repeat`
+  std::uint32_t load = 10;          ///< runs under each stressor
+  std::uint32_t configurations = 2; ///< in `placement` and in `partition`, beyond the baseline
+  DeviceConfiguration base;         ///< configuration of the baseline
+  double slow_limit_s = 5.0;        ///< an arm whose first run takes longer gets n = 2 everywhere and is marked slow
+  double load_limit_s = 2.0;        ///< every stressor stops itself after this long
+};
+
+struct ArmReport {
+  RunStatus status = RunStatus::ok;
+  std::string reason;
+  std::optional<bool> exact_equal;
+  std::optional<Verification> verification;
+  std::vector<ScopeResult> agreement;  ///< repeat, load, placement, partition; process is added by the parent
+  Digest output_digest, input_digest;
+  double plan_s = 0;
+  std::uint64_t workspace_bytes = 0;
+  double first_run_s = 0;
+  bool slow = false;
+  std::map<std::string, std::string> notes;
+};
+
+/// References of the current comparison, computed once per (problem, fill).
+class ReferenceCache {
+ public:
+  Result<const Reference*> get(const Operation& operation, const Problem& problem, const Inputs& inputs);
+
+ private:
+  std::string key_;
+  std::map<std::string, std::unique_ptr<Reference>> references_;
+};
+
+/// Never throws; everything that goes wrong becomes a status with a reason. The order: guards and poison (NaN pattern,
+/// zero, random) with the exact fill where it exists and the algorithm is a sum of products, then the rounding fill
+/// against the fp64 reference, then repeat, load, placement, partition.
+ArmReport probe_arm(const Operation& operation, const Problem& problem, const Algorithm& algorithm,
+                    const ProbeSettings& settings, const MakeDevice& make_device, ReferenceCache& references);
+
+/// One prepared run, for the `process` scope: the digest of the outputs (and the canonical bytes when asked for, so
+/// that a witness can be made).
+struct OneRun {
+  Digest digest;
+  std::vector<std::vector<std::byte>> outputs;
+};
+Result<OneRun> run_once(const Operation& operation, const Problem& problem, const Algorithm& algorithm,
+                        const Inputs& inputs, Device& device, bool keep_outputs);
+
+/// The thread counts of `partition` (beyond the baseline's) and the placements of `placement`, in order of what they
+/// reveal; a profile takes the first k. For 2 cores: 1, 4, 3, 5, 8, ... threads.
+std::vector<DeviceConfiguration> partition_configurations(const DeviceConfiguration& base, std::uint32_t count);
+std::vector<DeviceConfiguration> placement_configurations(const DeviceConfiguration& base, std::uint32_t count, std::uint64_t seed);
+
+/// Holds a claim against what was observed (METHOD section 4).
+ClaimVerdict judge_claim(const Claim& claim, const std::vector<ScopeResult>& agreement);
+
+}  // namespace detbench
