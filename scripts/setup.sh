@@ -100,7 +100,7 @@ quietly() {
   return "$status"
 }
 
-has_candidate() { apt-cache policy "$1" 2>/dev/null | grep -qE '^ +Candidate: [^(]'; }
+has_candidate() { [[ "$(apt-cache policy "$1" 2>/dev/null)" =~ Candidate:\ [^\(] ]]; }
 
 install_packages() {
   local package wanted_required wanted_optional apt_environment=(env DEBIAN_FRONTEND=noninteractive)
@@ -166,7 +166,7 @@ check_cmake_version() {
   local needed found
   needed="$(sed -n 's/^cmake_minimum_required(VERSION \([0-9.]*\).*/\1/p' "$detbench_root/CMakeLists.txt")"
   found="$(cmake --version | awk 'NR == 1 { print $3 }')"
-  [[ "$(printf '%s\n' "$needed" "$found" | sort -V | head -n 1)" == "$needed" ]] ||
+  printf '%s\n' "$needed" "$found" | sort -V -C ||
     fail 3 "CMake $found is older than $needed; put a newer one first on PATH (pip install cmake offers one)"
 }
 
