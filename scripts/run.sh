@@ -72,17 +72,16 @@ detbench="$detbench_root/build/$preset/detbench"
 status=0
 "$detbench" run "${run_arguments[@]}" || status=$?
 
-# An interrupted or failed sweep may still have written rows worth a look, but only a finished one gets its report.
+# Only a finished sweep gets its report; after an interruption detbench has said how to go on.
+report_status=3
 if [[ "$status" == 0 || "$status" == 1 ]]; then
   report_arguments=("$result_dir" --out "$result_dir/report")
   [[ -e "$result_dir/report" ]] && report_arguments+=(--force)
   report_status=0
   "$detbench" report "${report_arguments[@]}" || report_status=$?
-  ((status == 0)) && status="$report_status"
+  [[ "$status" == 1 ]] || status="$report_status"
 fi
 
-say "result in $result_dir"
-if [[ -d "$result_dir/report" ]]; then
-  say "report in $result_dir/report"
-fi
+[[ -d "$result_dir" ]] && say "result in $result_dir"
+[[ "$report_status" == 0 ]] && say "report in $result_dir/report"
 exit "$status"

@@ -146,7 +146,7 @@ install_packages() {
     fi
   done
   ((${#to_install[@]} > 0)) || return 0
-  say "installing ${#to_install[@]} packages: ${to_install[*]}"
+  say "installing ${to_install[*]}"
   quietly "${apt_environment[@]}" apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 \
     "${to_install[@]}" || fail 3 "apt-get install failed; its output is above"
 }
