@@ -67,5 +67,6 @@ build_preset() {
     architectures="$(gpu_architectures)"
     [[ -n "$architectures" ]] && settings+=("-DDETBENCH_CUDA_ARCHITECTURES=$architectures")
   fi
-  (cd -- "$detbench_root" && cmake --preset "$preset" "${settings[@]}" && cmake --build --preset "$preset" --parallel "$(job_count)")
+  (cd -- "$detbench_root" && cmake --preset "$preset" "${settings[@]}" &&
+    cmake --build --preset "$preset" --parallel "$(job_count)")
 }

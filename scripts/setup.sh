@@ -142,7 +142,7 @@ install_packages() {
     if has_candidate "$package"; then
       to_install+=("$package")
     else
-      say "no package $package in the package sources of this machine; missing without it: $(without_package "$package")"
+      say "no package $package in the sources of this machine; missing without it: $(without_package "$package")"
     fi
   done
   ((${#to_install[@]} > 0)) || return 0
@@ -243,7 +243,7 @@ set_up_python() {
     extract_vega >"$log" 2>&1; then
     printf '%s\n' "$stamp" >"$venv/stamp"
   else
-    say "Python packages not installed ($(grep -v '^ *$' "$log" | tail -n 1)); missing without them: $lost_without_python"
+    say "Python packages not installed, so these are missing: $lost_without_python; $(grep -v '^ *$' "$log" | tail -n 1)"
     rm -rf -- "$venv"
   fi
   rm -f -- "$log"

@@ -28,7 +28,7 @@ case "$with_cuda" in
   *) fail 2 "DETBENCH_TEST_CUDA is '$with_cuda'; it can be 0 or 1" ;;
 esac
 if [[ "$with_cuda" == 1 ]] && ! find_nvcc >/dev/null; then
-  fail 3 "DETBENCH_TEST_CUDA=1 needs nvcc, which is neither on PATH nor in /usr/local/cuda/bin, \$CUDA_PATH or \$CUDA_HOME"
+  fail 3 "DETBENCH_TEST_CUDA=1 needs nvcc: put it on PATH, or set CUDA_PATH to the folder of the toolkit"
 fi
 
 run_ctest() {
