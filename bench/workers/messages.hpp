@@ -1,0 +1,49 @@
+// What parent and workers say to each other, as JSON lines. Requests:
+//   {"do":"list","problem":P}                         -> {"offers":[...]} or {"error":...}
+//   {"do":"probe","problem":P,"algorithm":A,"settings":S} -> {"report":...}
+//   {"do":"once","problem":P,"algorithm":A,"settings":S,"baseline":HEX} -> {"digest":HEX,"file":PATH|null} or {"error":...}
+//   {"do":"time","comparisons":[...],...}             -> a stream of {"samples":...}, {"finished":...}, {"done":true}
+#pragma once
+
+#include "bench/core/probe.hpp"
+#include "bench/records/record.hpp"
+
+namespace detbench {
+
+Json to_json(const Algorithm& algorithm);
+Result<Algorithm> read_algorithm(const Json& json);
+Json to_json(const Reason& reason);
+Reason read_reason(const Json& json);
+Json to_json(const Offer& offer);
+Result<Offer> read_offer(const Json& json);
+Json to_json(const ProbeSettings& settings);
+Result<ProbeSettings> read_probe_settings(const Json& json);
+
+/// An ArmReport with what only some ops add.
+struct ProbeReply {
+  ArmReport report;
+  std::optional<TrainStepFacts> train_step;
+};
+Json to_json(const ProbeReply& reply);
+Result<ProbeReply> read_probe_reply(const Json& json);
+
+/// One comparison of a timing worker's plan. Arm number arms.size() is the twin.
+struct TimedComparison {
+  Problem problem;
+  std::uint64_t schedule_seed = 0;
+  std::uint32_t blocks = 0;
+  std::vector<Algorithm> arms;
+  std::vector<bool> slow;       ///< per arm: one sample instead of one per block
+  std::uint32_t twin_of = 0;
+};
+struct TimingPlan {
+  std::vector<TimedComparison> comparisons;
+  Inputs inputs;
+  DeviceConfiguration base;
+  std::vector<std::string> benchmark_arguments;  ///< --benchmark_* flags for Google Benchmark
+  std::string in_flight_file;   ///< the worker writes "comparison arm" here before each arm it prepares or times
+};
+Json to_json(const TimingPlan& plan);
+Result<TimingPlan> read_timing_plan(const Json& json);
+
+}  // namespace detbench
