@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bench/core/measurement.hpp"
@@ -93,11 +94,14 @@ struct ResultFile {
 Json to_json(const Claim&);
 Json to_json(const Verification&);
 Json to_json(const Witness&);
+Json to_json(const Stage&);
 Json to_json(const ScopeResult&);
 Json to_json(const Sample&);
 Json to_json(const Timing&);
+Json to_json(const StepOp&);
 Json to_json(const TrainStepFacts&);
 Json to_json(const ControlResult&);
+Json to_json(const ProfileInfo&);
 Json to_json(const ComparisonInfo&);
 Json to_json(const Record&);
 Json to_json(const ResultFile&);
@@ -105,20 +109,27 @@ Json to_json(const ResultFile&);
 Result<Claim> read_claim(const Json&, const std::string& path);
 Result<Verification> read_verification(const Json&, const std::string& path);
 Result<Witness> read_witness(const Json&, const std::string& path);
+Result<Stage> read_stage(const Json&, const std::string& path);
 Result<ScopeResult> read_scope_result(const Json&, const std::string& path);
 Result<Sample> read_sample(const Json&, const std::string& path);
 Result<Timing> read_timing(const Json&, const std::string& path);
+Result<StepOp> read_step_op(const Json&, const std::string& path);
 Result<TrainStepFacts> read_train_step_facts(const Json&, const std::string& path);
 Result<ControlResult> read_control_result(const Json&, const std::string& path);
+Result<ProfileInfo> read_profile_info(const Json&, const std::string& path);
 Result<ComparisonInfo> read_comparison_info(const Json&, const std::string& path);
 Result<Record> read_record(const Json&, const std::string& path);
 Result<ResultFile> read_result(const Json&);
+
+/// Reads any text file, plain or gzip-compressed, up to 1 GiB unpacked.
+Result<std::string> read_whole_file(const std::filesystem::path& path);
 
 /// Reads a result file, plain or gzip-compressed, or the folder that holds `result.json`. Refuses what is missing,
 /// empty, truncated, too large (over 1 GiB unpacked), of another schema or of a newer version, naming file and key.
 Result<ResultFile> read_result_file(const std::filesystem::path& path);
 
-/// Writes the whole file or nothing (temporary file, sync, rename). Refuses to replace a file unless `force`.
+/// Writes the whole file or nothing (temporary file, sync, rename), gzip-compressed when the name ends in ".gz". Refuses
+/// to replace a file unless `force`, and to write what read_result would refuse.
 Status write_result_file(const ResultFile& result, const std::filesystem::path& path, bool force);
 /// The same guarantee for any text: used for reports, policies and journals' final files.
 Status write_whole_file(const std::filesystem::path& path, std::string_view content, bool force);
