@@ -31,29 +31,39 @@ Result<std::string> read_bytes(const fs::path& path) {
   return bytes;
 }
 
-/// One or several gzip members, as gzip itself accepts.
-Result<std::string> unpack(const std::string& packed, const std::string& what) {
+/// Unpacks one or several gzip members, as gzip itself accepts, block by block to `take`.
+template <class Take>
+Status inflate_all(const std::string& packed, const std::string& what, Take take) {
   z_stream stream{};
   if (inflateInit2(&stream, 16 + MAX_WBITS) != Z_OK) return failure(what + ": zlib cannot start", Reason::Kind::out_of_memory);
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
   stream.avail_in = static_cast<uInt>(packed.size());
-  std::string text;
   std::vector<char> block(1 << 16);
   int code = Z_OK;
-  while (code == Z_OK) {
+  bool fits = true;
+  while (code == Z_OK && fits) {
     stream.next_out = reinterpret_cast<Bytef*>(block.data());
     stream.avail_out = static_cast<uInt>(block.size());
     code = inflate(&stream, Z_NO_FLUSH);
-    text.append(block.data(), block.size() - stream.avail_out);
-    if (text.size() > max_unpacked_bytes) {
-      inflateEnd(&stream);
-      return invalid_input(what + ": unpacks to more than 1 GiB; a result file is smaller");
-    }
+    fits = take(std::string_view(block.data(), block.size() - stream.avail_out));
     if (code == Z_STREAM_END && stream.avail_in > 0) code = inflateReset(&stream);
   }
   inflateEnd(&stream);
+  if (!fits) return invalid_input(what + ": unpacks to more than 1 GiB; a result file is smaller");
   if (code == Z_BUF_ERROR) return invalid_input(what + ": the gzip data end too early; the file was cut off");
   if (code != Z_STREAM_END) return invalid_input(what + ": the gzip data are damaged");
+  return {};
+}
+
+/// Measured first and kept after, so that a small file that unpacks to gigabytes never occupies them.
+Result<std::string> unpack(const std::string& packed, const std::string& what) {
+  std::size_t bytes = 0;
+  const auto measured = inflate_all(packed, what, [&](std::string_view part) { return (bytes += part.size()) <= max_unpacked_bytes; });
+  if (!measured) return tl::unexpected(measured.error());
+  std::string text;
+  text.reserve(bytes);
+  const auto unpacked = inflate_all(packed, what, [&](std::string_view part) { return text.append(part).size() <= bytes; });
+  if (!unpacked) return tl::unexpected(unpacked.error());
   return text;
 }
 

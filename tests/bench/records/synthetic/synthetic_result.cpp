@@ -1,0 +1,277 @@
+#include "tests/bench/records/synthetic/synthetic_result.hpp"
+
+#include <cmath>
+
+namespace detbench::synthetic {
+namespace {
+
+/// splitmix64: the invented noise is the same on every machine.
+class Noise {
+ public:
+  explicit Noise(std::uint64_t seed) : state_(seed) {}
+  std::uint64_t next() {
+    state_ += 0x9e3779b97f4a7c15ULL;
+    std::uint64_t z = state_;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    return z ^ (z >> 31);
+  }
+  double unit() { return static_cast<double>(next() >> 11) * 0x1p-53; }
+  double factor(double share) { return 1 + share * (2 * unit() - 1); }
+  Digest digest() { return {next(), next()}; }
+
+ private:
+  std::uint64_t state_;
+};
+
+std::vector<Sample> samples(double base_s, std::uint32_t position, const Shape& shape, Noise& noise) {
+  std::vector<Sample> list;
+  for (std::uint32_t block = 0; block < shape.blocks; ++block) {
+    Sample s;
+    s.block = block;
+    s.position = position;
+    s.elapsed_s = base_s * noise.factor(shape.noise);
+    s.iterations = 4;
+    s.foreign_load = shape.busy && block % 2 == 0;
+    s.foreign_s = s.foreign_load ? base_s : 0;
+    list.push_back(s);
+  }
+  return list;
+}
+
+ScopeResult sampled(Scope scope, std::uint32_t runs, std::uint32_t distinct, const Digest& baseline, Noise& noise) {
+  ScopeResult r;
+  r.scope = scope;
+  r.runs = runs;
+  r.distinct = distinct;
+  Stage stage{"idle", runs, distinct > 1 ? runs - 1 : 0, {baseline}, ""};
+  for (std::uint32_t i = 1; i < distinct; ++i) stage.distinct.push_back(noise.digest());
+  if (distinct > 1) {
+    r.verdict = ScopeVerdict::differs;
+    r.witness = Witness{"idle", 1, "dst", 17, 0x3f800000, 0x3f800001, 1000, 120, 1.5e-7, 3, false};
+  } else {
+    r.verdict = ScopeVerdict::no_difference;
+    r.bound = 1 - std::pow(0.05, 1.0 / runs);
+  }
+  r.stages.push_back(stage);
+  return r;
+}
+
+ScopeResult partition(bool differs, const Digest& baseline, Noise& noise) {
+  ScopeResult r;
+  r.scope = Scope::partition;
+  r.runs = 2;
+  r.distinct = differs ? 2 : 1;
+  r.verdict = differs ? ScopeVerdict::differs : ScopeVerdict::no_difference;
+  r.stages.push_back({"threads=1", 2, differs ? 2u : 0u, differs ? std::vector{baseline, noise.digest()} : std::vector{baseline}, ""});
+  r.stages.push_back({"threads=4", 0, 0, {}, "synthetic: too few cores"});
+  if (differs) r.witness = Witness{"threads=1", 1, "diff_weights", 3, 0x40000000, 0x40000001, 512, 300, 2e-7, 4, false};
+  return r;
+}
+
+std::vector<ScopeResult> scopes(bool differs_in_partition, std::uint32_t repeat_distinct, const Digest& baseline, Noise& noise) {
+  std::vector<ScopeResult> list{sampled(Scope::repeat, 10, repeat_distinct, baseline, noise),
+                                sampled(Scope::process, 2, 1, baseline, noise), sampled(Scope::load, 10, 1, baseline, noise)};
+  list.push_back(partition(differs_in_partition, baseline, noise));
+  if (repeat_distinct > 1)
+    for (std::size_t i = 1; i < list.size(); ++i) {
+      list[i].verdict = ScopeVerdict::already_differs;
+      list[i].bound.reset();
+      list[i].witness.reset();
+    }
+  ScopeResult capture;
+  capture.scope = Scope::capture;
+  capture.verdict = ScopeVerdict::not_applicable;
+  capture.reason = "a CPU has no graph capture";
+  list.push_back(capture);
+  return list;
+}
+
+Record row(const std::string& problem, const std::string& algorithm, const std::string& suite) {
+  Record r;
+  r.id = problem + "/" + algorithm;
+  r.suite = suite;
+  r.replay = "detbench run '" + r.id + "' --profile quick";
+  r.status = RunStatus::ok;
+  return r;
+}
+
+ComparisonInfo comparison(const std::string& problem, const std::string& suite, const Shape& shape, Noise& noise) {
+  ComparisonInfo c;
+  c.problem = problem;
+  c.suite = suite;
+  c.schedule_seed = noise.next();
+  c.blocks = shape.blocks;
+  c.input_digest = to_hex(noise.digest());
+  return c;
+}
+
+void add_convolutions(const Shape& shape, Noise& noise, ResultFile& file) {
+  const char* providers[] = {"onednn", "onednn", "fixed_order", "reference"};
+  const char* names[] = {"jit_avx2", "gemm", "gkrsc", "loops"};
+  for (const char* op : {"conv_fwd", "conv_wgrad"})
+    for (int layer = 0; layer < shape.layers; ++layer) {
+      const int channels = 8 * (layer + 1);
+      const bool depthwise = layer % 2 == 1;
+      const std::string size = std::to_string(std::max(7, 96 >> (layer % 5)));
+      const std::string problem =
+          std::string(op) + "/mb2_g" + std::to_string(depthwise ? channels : 1) + "_ic" + std::to_string(channels) + "_ih" + size +
+          "_iw" + size + "_oc" + std::to_string(channels) + "_kh3_kw3_sh1_sw1_pt1_pb1_pl1_pr1_dh1_dw1/f32_f32_strict/nhwc";
+      auto info = comparison(problem, "convolution", shape, noise);
+      info.used_by = {"synthetic_net:block_" + std::to_string(layer) + (depthwise ? "_depthwise" : "_expand")};
+      info.flops = 1e7 * (layer + 1);
+      info.bytes = 1e6 * (layer + 1);
+      const double base_s = 1e-4 * (1 + layer % 7);
+      for (int arm = 0; arm < shape.arms; ++arm) {
+        auto name = std::string(providers[arm % 4]) + ":" + names[arm % 4];
+        if (arm >= 4) name += "_v" + std::to_string(arm / 4);
+        auto r = row(problem, name, "convolution");
+        const auto baseline = noise.digest();
+        r.output_digest = to_hex(baseline);
+        r.input_digest = info.input_digest;
+        r.exact_equal = true;
+        r.verification = Verification{true, "", 1000, 1000, static_cast<std::uint64_t>(3 + arm), 1e-7 * (1 + arm % 3), 0.1};
+        r.agreement = scopes(arm % 2 == 0, 1, baseline, noise);
+        if (arm % 4 == 2) r.claim = {Guarantee::gpu_to_gpu, "by construction", {all_scopes.begin(), all_scopes.end()}};
+        if (arm % 4 == 2) r.claim_verdict = ClaimVerdict::broken;  // differs in partition although covered: an invented scandal
+        r.timing = Timing{samples(base_s * (1 + 0.1 * arm), static_cast<std::uint32_t>(arm), shape, noise), to_hex(baseline), false};
+        r.plan_s = 1e-3;
+        r.workspace_bytes = static_cast<std::uint64_t>(arm) * 4096;
+        file.records.push_back(r);
+        if (arm == 0) {
+          info.twin_of = name;
+          info.twin_samples = samples(base_s, static_cast<std::uint32_t>(shape.arms), shape, noise);
+        }
+      }
+      if (shape.oddities) {
+        auto r = row(problem, "onednn:jit_wino", "convolution");
+        const RunStatus odd[] = {RunStatus::unsupported, RunStatus::crashed, RunStatus::incorrect, RunStatus::timed_out};
+        r.status = odd[layer % 4];
+        r.reason = "synthetic: the arm was made to be " + std::string(to_text(r.status));
+        file.records.push_back(r);
+      }
+      file.comparisons.push_back(info);
+    }
+}
+
+void add_reductions(const Shape& shape, Noise& noise, ResultFile& file) {
+  struct Arm {
+    const char* name;
+    double gb_per_s;
+    std::uint32_t distinct;
+    std::uint64_t ulp;
+    bool claims;
+  };
+  const Arm arms[] = {{"openmp:atomic", 1.5, 9, 40, false},     {"openmp:reduction", 11, 4, 12, false},
+                      {"fixed_order:chunked", 10.5, 1, 12, true}, {"fixed_order:tree", 10, 1, 3, true},
+                      {"fixed_order:binned", 8, 1, 0, true},      {"std:reduce_par", 9, 3, 8, false}};
+  for (const char* size : {"n1048576", "n16777216"}) {
+    const std::string problem = "sum/" + std::string(size) + "/f32_f32_strict/vector";
+    auto info = comparison(problem, "reduction", shape, noise);
+    info.bytes = 4.0 * std::stod(size + 1);
+    info.twin_of = arms[0].name;
+    for (const auto& arm : arms) {
+      auto r = row(problem, arm.name, "reduction");
+      const auto baseline = noise.digest();
+      r.output_digest = to_hex(baseline);
+      r.input_digest = info.input_digest;
+      r.verification = Verification{true, "", 1, 1, arm.ulp, 1e-7 * static_cast<double>(arm.ulp), 0.01};
+      r.agreement = scopes(arm.distinct > 1, arm.distinct, baseline, noise);
+      if (arm.claims) {
+        r.claim = {Guarantee::gpu_to_gpu, "by construction", {all_scopes.begin(), all_scopes.end()}};
+        r.claim_verdict = ClaimVerdict::held_in_n;
+      }
+      r.timing = Timing{samples(*info.bytes / (arm.gb_per_s * 1e9), 0, shape, noise), to_hex(baseline), false};
+      file.records.push_back(r);
+    }
+    info.twin_samples = samples(*info.bytes / 1.5e9, 6, shape, noise);
+    file.comparisons.push_back(info);
+  }
+}
+
+void add_train_step(const Shape& shape, Noise& noise, ResultFile& file) {
+  struct Arm {
+    const char* name;
+    double step_s;
+    bool invariant;
+  };
+  const Arm arms[] = {{"policy:fastest", 0.100, false},
+                      {"policy:framework_default_deterministic", 0.112, false},
+                      {"policy:fastest_observed:partition", 0.125, true},
+                      {"policy:fixed_order", 0.180, true}};
+  const std::string problem = "train_step/px96_mb8/f32_f32_strict/nhwc";
+  auto info = comparison(problem, "train_step", shape, noise);
+  info.used_by = {"synthetic_net"};
+  info.twin_of = arms[0].name;
+  info.twin_samples = samples(arms[0].step_s, 4, shape, noise);
+  for (const auto& arm : arms) {
+    auto r = row(problem, arm.name, "train_step");
+    const auto baseline = noise.digest();
+    r.output_digest = to_hex(baseline);
+    r.agreement = scopes(!arm.invariant, 1, baseline, noise);
+    r.timing = Timing{samples(arm.step_s, 0, shape, noise), to_hex(baseline), false};
+    TrainStepFacts facts;
+    facts.steps = 3;
+    facts.images_per_s = 8 / arm.step_s;
+    facts.input_s = 0.002;
+    facts.memory_bytes = 50'000'000;
+    facts.loss = {2.5, 2.4, 2.3};
+    const char* ops[] = {"conv_fwd", "conv_dgrad", "conv_wgrad", "batch_norm", "reorder", "optimizer"};
+    for (int layer = 0; layer < shape.layers; ++layer)
+      for (int op = 0; op < 6; ++op) {
+        StepOp step{op == 0 ? "forward" : op == 5 ? "optimizer" : "backward", "block_" + std::to_string(layer), ops[op], "", "",
+                    arm.step_s * 0.9 * (op == 2 ? 0.4 : 0.12) / shape.layers};
+        facts.op_s += step.elapsed_s;
+        if (op == 4) facts.reorder_s += step.elapsed_s;
+        facts.ops.push_back(step);
+      }
+    facts.observed_step_s = facts.op_s * 1.03;
+    r.train_step = facts;
+    file.records.push_back(r);
+  }
+  if (shape.oddities) {
+    auto r = row(problem, "policy:tf_cudnn_deterministic", "train_step");
+    r.status = RunStatus::unsupported;
+    r.reason = "synthetic: no meaning on this backend";
+    file.records.push_back(r);
+  }
+  file.comparisons.push_back(info);
+}
+
+}  // namespace
+
+ResultFile make(const Shape& shape) {
+  Noise noise(shape.seed);
+  ResultFile file;
+  file.detbench_version = "0.0.0-synthetic";
+  file.commit = "0000000";
+  file.created_utc = "2000-01-01T00:00:00Z";
+  file.complete = true;
+  file.elapsed_s = 12.5;
+  file.profile = {"synthetic", 10, 2, 10, 2, shape.blocks};
+  file.seed = shape.seed;
+  file.backend = "cpu";
+  file.manifest = {{"machine", {{"name", shape.machine}, {"cpu", shape.machine + " CPU"}, {"cores", 2}}},
+                   {"libraries", {{"onednn", "0.0"}, {"openmp", "0.0"}}},
+                   {"build", {{"compiler", "synthetic"}}},
+                   {"environment", {{"OMP_NUM_THREADS", "2"}}}};
+  file.controls = {{"contended_atomics", Scope::repeat, true, 10, 7, true, ""},
+                   {"partial_per_thread", Scope::partition, true, 2, 2, true, ""},
+                   {"address_order", Scope::process, true, 2, 1, !shape.oddities, "synthetic: not caught"},
+                   {"integer_accumulation", Scope::repeat, false, 10, 1, true, ""}};
+  add_convolutions(shape, noise, file);
+  if (shape.reductions) add_reductions(shape, noise, file);
+  if (shape.train_step) add_train_step(shape, noise, file);
+  if (shape.oddities && !file.records.empty()) {
+    for (auto& scope : file.records.front().agreement)
+      if (scope.scope == Scope::process) {
+        scope.verdict = ScopeVerdict::untested;
+        scope.bound.reset();
+        scope.reason = "the positive control was not caught";
+      }
+    if (file.records.front().timing) file.records.front().timing->slow = false;
+  }
+  return file;
+}
+
+}  // namespace detbench::synthetic
