@@ -1,6 +1,7 @@
 // What is asked, and by which way it is answered: the two halves of a case name (DESIGN section 5).
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>

@@ -1,0 +1,244 @@
+#include "bench/workers/sweep.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "bench/workers/sweep_state.hpp"
+#include "kernels/tensor/philox.hpp"
+
+namespace detbench {
+namespace {
+
+double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+RunStatus status_of(const Reason& reason) {
+  switch (reason.kind) {
+    case Reason::Kind::unsupported: return RunStatus::unsupported;
+    case Reason::Kind::out_of_memory: return RunStatus::out_of_memory;
+    default: return RunStatus::skipped;
+  }
+}
+
+}  // namespace
+
+double Sweep::Comparison::best_first_run_s() const {
+  double best = 0;
+  for (const auto& arm : arms)
+    if (arm.alive() && arm.reply && (best == 0 || arm.reply->report.first_run_s < best)) best = arm.reply->report.first_run_s;
+  return best;
+}
+
+bool Sweep::Comparison::is_slow(const Arm& arm) const {
+  const double first = arm.reply->report.first_run_s;
+  return arm.reply->report.slow || (first > slow_floor_s && first > slow_factor * best_first_run_s());
+}
+
+Sweep::Sweep(SweepSettings settings, Journal& journal, const std::vector<Json>& finished)
+    : settings_(std::move(settings)), journal_(journal), started_s_(now_s()) {
+  for (const auto& line : finished)
+    if (line.contains("key") && line["key"].is_string()) done_[line["key"].get<std::string>()] = line;
+}
+
+Sweep::~Sweep() {
+  if (worker_) worker_->finish();
+}
+
+void Sweep::tell(const std::string& phase, const std::string& arm) {
+  progress_.phase = phase;
+  progress_.arm = arm;
+  progress_.elapsed_s = now_s() - started_s_;
+  if (settings_.progress) settings_.progress(progress_);
+}
+
+Result<Worker*> Sweep::worker() {
+  if (!worker_ || !worker_->alive()) {
+    auto started = Worker::start({settings_.worker_arguments, settings_.directory / "worker.log"});
+    if (!started) return tl::unexpected(started.error());
+    worker_ = std::move(*started);
+  }
+  return worker_.get();
+}
+
+tl::expected<Json, WorkerEnd> Sweep::ask(const Json& request, double timeout_s) {
+  auto ready = worker();
+  if (!ready) return tl::unexpected(WorkerEnd{RunStatus::crashed, ready.error().text});
+  return (*ready)->ask(request, timeout_s);
+}
+
+Status Sweep::list(Comparison& comparison) {
+  Json reply;
+  const std::string key = "list " + comparison.id;
+  if (auto old = done_.find(key); old != done_.end()) {
+    reply = old->second;
+  } else {
+    auto answer = ask({{"do", "list"}, {"problem", comparison.id}}, settings_.arm_timeout_s);
+    // A listing that crashed is a row of its own: which provider did it cannot be told from outside.
+    if (!answer) answer = Json{{"error", {{"kind", "failed"}, {"text", "listing the algorithms failed: " + answer.error().reason}}}};
+    reply = *answer;
+    reply["key"] = key;
+    if (auto written = journal_.append(reply); !written) return written;
+  }
+  comparison.listed = true;
+  if (reply.contains("error")) {
+    Arm arm;
+    arm.algorithm.provider = "any";
+    arm.algorithm.name = "any";
+    arm.unsupported = read_reason(reply["error"]);
+    comparison.arms.push_back(std::move(arm));
+  }
+  if (reply.contains("flops") && reply["flops"].is_number()) comparison.info.flops = reply["flops"].get<double>();
+  if (reply.contains("bytes") && reply["bytes"].is_number()) comparison.info.bytes = reply["bytes"].get<double>();
+  for (const auto& json : reply.value("offers", Json::array())) {
+    auto offer = read_offer(json);
+    if (!offer) return tl::unexpected(offer.error());
+    Arm arm;
+    arm.algorithm = offer->algorithm;
+    arm.unsupported = offer->unsupported;
+    comparison.arms.push_back(std::move(arm));
+  }
+  for (const auto& algorithm : comparison.planned.extra_arms) {
+    Arm arm;
+    arm.algorithm = algorithm;
+    comparison.arms.push_back(std::move(arm));
+  }
+  if (settings_.wanted && comparison.planned.timed)
+    std::erase_if(comparison.arms, [&](const Arm& arm) { return !settings_.wanted(comparison.planned.problem, arm.algorithm); });
+  for (auto& arm : comparison.arms) {
+    arm.id = algorithm_id(arm.algorithm);
+    if (!arm.unsupported) continue;
+    arm.status = status_of(*arm.unsupported);
+    arm.reason = arm.unsupported->text;
+  }
+  return {};
+}
+
+Json Sweep::probe_request(const Comparison& comparison, const Arm& arm, double slow_limit_s) const {
+  ProbeSettings probe;
+  probe.inputs = {InputFill::rounding, settings_.seed};
+  probe.repeat = settings_.profile.repeat;
+  probe.load = settings_.profile.load;
+  probe.configurations = settings_.profile.configurations;
+  probe.base = settings_.base;
+  probe.slow_limit_s = slow_limit_s;
+  return {{"do", "probe"}, {"problem", comparison.id}, {"algorithm", to_json(arm.algorithm)}, {"settings", to_json(probe)}};
+}
+
+Status Sweep::probe(Comparison& comparison) {
+  for (auto& arm : comparison.arms) {
+    if (arm.unsupported) continue;
+    if (interrupted()) return {};
+    tell("probe", comparison.id + "/" + arm.id);
+    ++progress_.done;
+    const std::string key = "probe " + comparison.id + "/" + arm.id;
+    Json line;
+    if (auto old = done_.find(key); old != done_.end()) {
+      line = old->second;
+    } else {
+      const double best = comparison.best_first_run_s();
+      const double slow_limit_s = best > 0 ? std::max(slow_floor_s, slow_factor * best) : 2.0;
+      auto answer = ask(probe_request(comparison, arm, slow_limit_s), settings_.arm_timeout_s);
+      if (answer) {
+        line = std::move(*answer);
+      } else {
+        line = {{"end", {{"status", std::string(to_text(answer.error().status))}, {"reason", answer.error().reason}}}};
+      }
+      line["key"] = key;
+      if (auto written = journal_.append(line); !written) return written;
+    }
+    if (line.contains("report")) {
+      auto reply = read_probe_reply(line["report"]);
+      if (!reply) return tl::unexpected(reply.error());
+      arm.status = reply->report.status;
+      arm.reason = reply->report.reason;
+      arm.reply = std::move(*reply);
+      if (comparison.info.input_digest.empty()) comparison.info.input_digest = to_hex(arm.reply->report.input_digest);
+    } else if (line.contains("error")) {
+      const auto reason = read_reason(line["error"]);
+      arm.status = status_of(reason);
+      arm.reason = reason.text;
+    } else {
+      arm.status = parse_run_status(line["end"].value("status", "crashed")).value_or(RunStatus::crashed);
+      arm.reason = line["end"].value("reason", "");
+    }
+  }
+  return {};
+}
+
+Status Sweep::measure(const std::vector<PlannedComparison>& planned) {
+  std::vector<Comparison*> mine;
+  progress_ = {"list", 0, planned.size(), "", 0};
+  for (const auto& plan : planned) {
+    if (interrupted()) return {};
+    auto comparison = std::make_unique<Comparison>();
+    comparison->planned = plan;
+    comparison->id = problem_id(plan.problem);
+    comparison->info.problem = comparison->id;
+    comparison->info.suite = plan.suite;
+    comparison->info.used_by = plan.used_by;
+    comparison->info.blocks = plan.timed ? settings_.profile.blocks : 0;
+    // Every comparison has an order of its own; the seed of the run and the problem's name decide it.
+    comparison->info.schedule_seed = stream_key(settings_.seed, "schedule/" + comparison->id);
+    tell("list", comparison->id);
+    ++progress_.done;
+    if (auto listed = list(*comparison); !listed) return listed;
+    mine.push_back(comparison.get());
+    comparisons_.push_back(std::move(comparison));
+  }
+  std::size_t arms = 0;
+  for (const auto* comparison : mine)
+    for (const auto& arm : comparison->arms) arms += !arm.unsupported;
+  progress_ = {"probe", 0, arms, "", 0};
+  for (auto* comparison : mine)
+    if (auto probed = probe(*comparison); !probed || interrupted()) return probed;
+  if (worker_) worker_->finish();
+  worker_.reset();
+  progress_ = {"process", 0, arms * settings_.profile.process, "", 0};
+  if (auto ran = run_processes(mine); !ran || interrupted()) return ran;
+  std::vector<Comparison*> timed;
+  arms = 0;
+  for (auto* comparison : mine) {
+    const auto alive = std::count_if(comparison->arms.begin(), comparison->arms.end(), [](const Arm& a) { return a.alive(); });
+    if (!comparison->planned.timed || alive == 0) continue;
+    timed.push_back(comparison);
+    arms += static_cast<std::size_t>(alive);
+  }
+  progress_ = {"time", 0, arms, "", 0};
+  return time(timed);
+}
+
+std::vector<ComparisonInfo> Sweep::comparisons() const {
+  std::vector<ComparisonInfo> all;
+  for (const auto& comparison : comparisons_) all.push_back(comparison->info);
+  return all;
+}
+
+std::vector<Record> Sweep::records() const {
+  std::vector<Record> all;
+  for (const auto& comparison : comparisons_)
+    for (const auto& arm : comparison->arms) {
+      if (arm.status == RunStatus::skipped && arm.reason.empty()) continue;  // not reached: the run was interrupted
+      Record record;
+      record.id = comparison->id + "/" + arm.id;
+      record.suite = comparison->planned.suite;
+      record.status = arm.status;
+      record.reason = arm.reason;
+      record.claim = arm.algorithm.claim;
+      record.timing = arm.timing;
+      if (arm.reply) {
+        const auto& report = arm.reply->report;
+        record.exact_equal = report.exact_equal;
+        record.verification = report.verification;
+        record.agreement = report.agreement;
+        record.output_digest = to_hex(report.output_digest);
+        record.input_digest = to_hex(report.input_digest);
+        record.plan_s = report.plan_s;
+        record.workspace_bytes = report.workspace_bytes;
+        record.notes = report.notes;
+        record.train_step = arm.reply->train_step;
+      }
+      all.push_back(std::move(record));
+    }
+  return all;
+}
+
+}  // namespace detbench

@@ -1,0 +1,82 @@
+// The parent: plans, journals, watches, and speaks JSON lines with its workers. It never touches a device (METHOD
+// section 6). Comparisons pass through four phases: list, probe, process, time; each finished piece is journaled at
+// once, and a sweep started over the lines of an earlier one skips what they hold.
+#pragma once
+
+#include <csignal>
+#include <functional>
+#include <map>
+
+#include "bench/workers/channel.hpp"
+#include "bench/workers/journal.hpp"
+#include "bench/workers/messages.hpp"
+
+namespace detbench {
+
+struct PlannedComparison {
+  Problem problem;
+  std::string suite;
+  std::vector<std::string> used_by;
+  bool timed = true;                      ///< controls are probed only
+  std::vector<Algorithm> extra_arms;      ///< arms that no provider lists by itself
+};
+
+struct Progress {
+  std::string phase;                      ///< "list", "probe", "process", "time"
+  std::size_t done = 0, total = 0;        ///< cases of this phase
+  std::string arm;
+  double elapsed_s = 0;                   ///< since the sweep began
+};
+
+struct SweepSettings {
+  ProfileInfo profile;
+  std::uint64_t seed = 1;
+  DeviceConfiguration base;
+  std::filesystem::path directory;        ///< scratch files, worker log
+  std::vector<std::string> worker_arguments;
+  std::vector<std::string> benchmark_arguments;
+  double arm_timeout_s = 120;             ///< the watchdog's bound for one arm's probe
+  std::function<bool(const Problem&, const Algorithm&)> wanted;  ///< FILTER; empty: everything
+  std::function<void(const Progress&)> progress;
+  const volatile std::sig_atomic_t* interrupted = nullptr;
+};
+
+class Sweep {
+ public:
+  /// `finished` holds the journal lines of an earlier run with the same settings; empty for a fresh one.
+  Sweep(SweepSettings settings, Journal& journal, const std::vector<Json>& finished);
+  ~Sweep();
+
+  /// Measures the comparisons through all phases. Returns early, without error, when interrupted.
+  Status measure(const std::vector<PlannedComparison>& planned);
+  bool interrupted() const { return settings_.interrupted != nullptr && *settings_.interrupted != 0; }
+
+  /// What was found so far, in planned order; timed or not.
+  std::vector<ComparisonInfo> comparisons() const;
+  std::vector<Record> records() const;
+
+ private:
+  struct Arm;
+  struct Comparison;
+  Status list(Comparison& comparison);
+  Status probe(Comparison& comparison);
+  Status run_processes(std::vector<Comparison*> comparisons);
+  Status time(std::vector<Comparison*> comparisons);
+  Status take_timing(Comparison& comparison, const Json& line);
+  void judge_processes(Comparison& comparison, Arm& arm);
+  std::optional<Witness> witness_of(const Comparison& comparison, const Arm& arm);
+  tl::expected<Json, WorkerEnd> ask(const Json& request, double timeout_s);
+  Json probe_request(const Comparison& comparison, const Arm& arm, double slow_limit_s) const;
+  void tell(const std::string& phase, const std::string& arm);
+  Result<Worker*> worker();
+
+  SweepSettings settings_;
+  Journal& journal_;
+  std::map<std::string, Json> done_;      ///< finished pieces of the earlier run, by key
+  std::vector<std::unique_ptr<Comparison>> comparisons_;
+  std::unique_ptr<Worker> worker_;
+  Progress progress_;
+  double started_s_ = 0;
+};
+
+}  // namespace detbench

@@ -1,0 +1,180 @@
+#include "bench/workers/timing_worker.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "bench/core/schedule.hpp"
+#include "bench/core/timing.hpp"
+#include "bench/gbench/runner.hpp"
+
+namespace detbench {
+namespace {
+
+/// Where the worker is, written into the page cache: unlike a message it wakes nobody beside the sample being timed.
+class InFlight {
+ public:
+  explicit InFlight(const std::string& path) : fd_(path.empty() ? -1 : open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644)) {}
+  ~InFlight() {
+    if (fd_ >= 0) close(fd_);
+  }
+  InFlight(const InFlight&) = delete;
+  void at(std::size_t comparison, std::size_t arm) {
+    if (fd_ < 0) return;
+    char text[48];
+    const int n = snprintf(text, sizeof text, "%20zu %20zu\n", comparison, arm);
+    if (pwrite(fd_, text, static_cast<std::size_t>(n), 0) != n) close(std::exchange(fd_, -1));
+  }
+
+ private:
+  int fd_;
+};
+
+/// The arms of one comparison while it is being timed: shared inputs, one workspace, one output per layout. The twin
+/// has a store of its own, so that the A/A band holds what placement does to time.
+class LiveComparison {
+ public:
+  static Result<std::unique_ptr<LiveComparison>> make(const TimedComparison& comparison, const TimingPlan& plan,
+                                                      const Registry& registry, const MakeDevice& make_device,
+                                                      InFlight& in_flight, std::size_t index) {
+    auto live = std::unique_ptr<LiveComparison>(new LiveComparison);
+    auto device = make_device(plan.base);
+    if (!device) return tl::unexpected(device.error());
+    live->device_ = std::move(*device);
+    if (auto active = live->device_->activate(); !active) return tl::unexpected(active.error());
+    auto stream = live->device_->make_stream();
+    if (!stream) return tl::unexpected(stream.error());
+    live->stream_ = std::move(*stream);
+    live->store_ = std::make_unique<TensorStore>(*live->device_, *live->stream_);
+    live->twin_store_ = std::make_unique<TensorStore>(*live->device_, *live->stream_);
+    const auto* operation = registry.find(comparison.problem.op);
+    if (!operation) return invalid_input("'" + comparison.problem.op + "' is no op of this program");
+    for (std::size_t i = 0; i <= comparison.arms.size(); ++i) {
+      in_flight.at(index, i);
+      const bool twin = i == comparison.arms.size();
+      const auto& algorithm = comparison.arms[twin ? comparison.twin_of : i];
+      auto op = PreparedOp::make(*operation, comparison.problem, algorithm, plan.inputs, *live->device_, *live->stream_,
+                                 twin ? *live->twin_store_ : *live->store_);
+      live->arms_.push_back({});
+      auto& arm = live->arms_.back();
+      if (!op) {
+        arm.failed = op.error();
+        continue;
+      }
+      arm.op = std::move(*op);
+      arm.iterations = 1;
+      if (!twin && comparison.slow[i]) continue;
+      if (auto iterations = calibrate(*arm.op, TimingSettings{})) {
+        arm.iterations = *iterations;
+      } else {
+        arm.failed = iterations.error();
+      }
+    }
+    return live;
+  }
+
+  Result<Sample> run(const Slot& slot) {
+    auto& arm = arms_[slot.arm];
+    if (arm.failed) return tl::unexpected(*arm.failed);
+    auto sample = time_sample(*arm.op, *stream_, arm.iterations, TimingSettings{});
+    if (!sample) {
+      arm.failed = sample.error();
+      return sample;
+    }
+    sample->block = slot.block;
+    sample->position = slot.position;
+    // Arms share outputs, so the bits are read before the next arm runs; outside the timed region.
+    if (auto digest = arm.op->digest()) arm.digest = *digest;
+    return sample;
+  }
+
+  Json finished(std::size_t index) const {
+    Json digests = Json::array(), failed = Json::object();
+    for (std::size_t i = 0; i < arms_.size(); ++i) {
+      digests.push_back(arms_[i].digest ? Json(to_hex(*arms_[i].digest)) : Json());
+      if (arms_[i].failed) failed[std::to_string(i)] = to_json(*arms_[i].failed);
+    }
+    return {{"comparison", index}, {"finished", true}, {"digests", digests}, {"failed", failed}};
+  }
+
+ private:
+  LiveComparison() = default;
+  struct Arm {
+    std::unique_ptr<PreparedOp> op;
+    std::uint32_t iterations = 1;
+    std::optional<Digest> digest;
+    std::optional<Reason> failed;
+  };
+  std::unique_ptr<Device> device_;
+  std::unique_ptr<Stream> stream_;
+  std::unique_ptr<TensorStore> store_, twin_store_;
+  std::vector<Arm> arms_;
+};
+
+/// The slots of a comparison: a slow arm keeps only its slot in the first block that reports.
+std::vector<Slot> slots_of(const TimedComparison& comparison) {
+  const auto arms = static_cast<std::uint32_t>(comparison.arms.size());
+  const auto choosing = choosing_blocks(comparison.blocks, comparison.schedule_seed);
+  std::uint32_t reporting = 0;
+  while (reporting + 1 < choosing.size() && choosing[reporting]) ++reporting;
+  std::vector<Slot> slots;
+  for (const auto& slot : make_schedule(arms + 1, comparison.blocks, comparison.schedule_seed))
+    if (slot.arm == arms || !comparison.slow[slot.arm] || slot.block == reporting) slots.push_back(slot);
+  return slots;
+}
+
+}  // namespace
+
+Status run_timing_plan(const TimingPlan& plan, const Registry& registry, const MakeDevice& make_device, LineChannel& channel) {
+  InFlight in_flight(plan.in_flight_file);
+  std::unique_ptr<LiveComparison> live;
+  Json samples = Json::array();
+  Status sent;
+  std::vector<TimedSlot> timed;
+  for (std::size_t c = 0; c < plan.comparisons.size(); ++c) {
+    const auto& comparison = plan.comparisons[c];
+    const auto slots = slots_of(comparison);
+    for (std::size_t s = 0; s < slots.size(); ++s) {
+      const auto slot = slots[s];
+      const bool first = s == 0, last = s + 1 == slots.size(), block_ends = last || slots[s + 1].block != slot.block;
+      const bool twin = slot.arm == comparison.arms.size();
+      const auto& algorithm = comparison.arms[twin ? comparison.twin_of : slot.arm];
+      auto run = [&, c, slot, first, last, block_ends]() -> Result<double> {
+        if (!sent) return tl::unexpected(sent.error());
+        std::optional<Reason> unprepared;
+        if (first) {
+          auto made = LiveComparison::make(plan.comparisons[c], plan, registry, make_device, in_flight, c);
+          if (made) {
+            live = std::move(*made);
+          } else {
+            live.reset();
+            unprepared = made.error();
+            sent = channel.send({{"comparison", c}, {"unprepared", to_json(*unprepared)}});
+          }
+        }
+        if (!live) return failure(unprepared ? unprepared->text : "the comparison could not be prepared");
+        in_flight.at(c, slot.arm);
+        auto sample = live->run(slot);
+        if (sample) {
+          Json json = to_json(*sample);
+          json["arm"] = slot.arm;
+          samples.push_back(std::move(json));
+        }
+        // The parent is woken between blocks only, never beside a sample.
+        if (block_ends && !samples.empty()) {
+          sent = channel.send({{"comparison", c}, {"samples", std::exchange(samples, Json::array())}});
+        }
+        if (last) {
+          if (sent) sent = channel.send(live->finished(c));
+          live.reset();
+        }
+        return sample ? Result<double>(sample->elapsed_s) : tl::unexpected(sample.error());
+      };
+      timed.push_back({case_id(comparison.problem, algorithm) + (twin ? "/twin" : "") + "/block:" + std::to_string(slot.block), std::move(run)});
+    }
+  }
+  if (auto ran = run_slots(timed, plan.benchmark_arguments); !ran) return channel.send({{"error", to_json(ran.error())}});
+  if (!sent) return sent;
+  return channel.send({{"done", true}});
+}
+
+}  // namespace detbench
