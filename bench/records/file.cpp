@@ -14,24 +14,27 @@ namespace detbench {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::size_t max_unpacked_bytes = std::size_t{1} << 30;
 
 std::string reason_of(int error) { return std::strerror(error); }
 
-Result<std::string> read_bytes(const fs::path& path) {
+std::string too_large(std::size_t max_bytes) {
+  return "more than " + std::to_string(max_bytes >> 20) + " MiB; a result file is smaller";
+}
+
+Result<std::string> read_bytes(const fs::path& path, std::size_t max_bytes) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return invalid_input(path.string() + ": cannot be read: " + reason_of(errno));
   std::string bytes;
   char block[1 << 16];
   while (file.read(block, sizeof block) || file.gcount() > 0) {
     bytes.append(block, static_cast<std::size_t>(file.gcount()));
-    if (bytes.size() > max_unpacked_bytes) return invalid_input(path.string() + ": is larger than 1 GiB; a result file is smaller");
+    if (bytes.size() > max_bytes) return invalid_input(path.string() + ": holds " + too_large(max_bytes));
   }
   if (file.bad()) return failure(path.string() + ": cannot be read: " + reason_of(errno));
   return bytes;
 }
 
-/// Unpacks one or several gzip members, as gzip itself accepts, block by block to `take`.
+/// Unpacks one or several gzip members, as gzip itself accepts, block by block to `take`, until it says false.
 template <class Take>
 Status inflate_all(const std::string& packed, const std::string& what, Take take) {
   z_stream stream{};
@@ -49,17 +52,18 @@ Status inflate_all(const std::string& packed, const std::string& what, Take take
     if (code == Z_STREAM_END && stream.avail_in > 0) code = inflateReset(&stream);
   }
   inflateEnd(&stream);
-  if (!fits) return invalid_input(what + ": unpacks to more than 1 GiB; a result file is smaller");
+  if (!fits) return {};
   if (code == Z_BUF_ERROR) return invalid_input(what + ": the gzip data end too early; the file was cut off");
   if (code != Z_STREAM_END) return invalid_input(what + ": the gzip data are damaged");
   return {};
 }
 
 /// Measured first and kept after, so that a small file that unpacks to gigabytes never occupies them.
-Result<std::string> unpack(const std::string& packed, const std::string& what) {
+Result<std::string> unpack(const std::string& packed, const std::string& what, std::size_t max_bytes) {
   std::size_t bytes = 0;
-  const auto measured = inflate_all(packed, what, [&](std::string_view part) { return (bytes += part.size()) <= max_unpacked_bytes; });
+  const auto measured = inflate_all(packed, what, [&](std::string_view part) { return (bytes += part.size()) <= max_bytes; });
   if (!measured) return tl::unexpected(measured.error());
+  if (bytes > max_bytes) return invalid_input(what + ": unpacks to " + too_large(max_bytes));
   std::string text;
   text.reserve(bytes);
   const auto unpacked = inflate_all(packed, what, [&](std::string_view part) { return text.append(part).size() <= bytes; });
@@ -137,13 +141,13 @@ Status write_whole_file(const fs::path& path, std::string_view content, bool for
   return {};
 }
 
-Result<std::string> read_whole_file(const fs::path& path) {
+Result<std::string> read_whole_file(const fs::path& path, std::size_t max_bytes) {
   std::error_code error;
   if (!fs::exists(path, error)) return invalid_input(path.string() + ": there is no such file");
   if (!fs::is_regular_file(path, error)) return invalid_input(path.string() + ": is not a regular file");
-  auto bytes = read_bytes(path);
+  auto bytes = read_bytes(path, max_bytes);
   if (!bytes || !is_gzip(*bytes)) return bytes;
-  return unpack(*bytes, path.string());
+  return unpack(*bytes, path.string(), max_bytes);
 }
 
 Result<ResultFile> read_result_file(const fs::path& path) {

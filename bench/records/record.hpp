@@ -121,8 +121,8 @@ Result<ComparisonInfo> read_comparison_info(const Json&, const std::string& path
 Result<Record> read_record(const Json&, const std::string& path);
 Result<ResultFile> read_result(const Json&);
 
-/// Reads any text file, plain or gzip-compressed, up to 1 GiB unpacked.
-Result<std::string> read_whole_file(const std::filesystem::path& path);
+/// Reads any text file, plain or gzip-compressed, up to `max_bytes` unpacked.
+Result<std::string> read_whole_file(const std::filesystem::path& path, std::size_t max_bytes = std::size_t{1} << 30);
 
 /// Reads a result file, plain or gzip-compressed, or the folder that holds `result.json`. Refuses what is missing,
 /// empty, truncated, too large (over 1 GiB unpacked), of another schema or of a newer version, naming file and key.

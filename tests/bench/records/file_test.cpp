@@ -90,14 +90,13 @@ TEST_F(ResultFiles, refusesEveryTruncation) {
   EXPECT_THAT(reason(folder_ / "cut.gz"), HasSubstr("cut off"));
 }
 
-TEST_F(ResultFiles, refusesAGzipBomb) {
-  // gzip files may be joined: 17 times 64 MiB of blanks in a megabyte.
-  put_gzip("part.gz", std::string(64 << 20, ' '));
-  const auto part = get("part.gz");
-  std::string bomb;
-  for (int i = 0; i < 17; ++i) bomb += part;
-  put("bomb.gz", bomb);
-  EXPECT_THAT(reason(folder_ / "bomb.gz"), HasSubstr("more than 1 GiB"));
+TEST_F(ResultFiles, refusesAGzipBombAndALargeFile) {
+  put_gzip("bomb.gz", std::string(8 << 20, ' '));
+  put("large.txt", std::string(8 << 20, ' '));
+  EXPECT_LT(fs::file_size(folder_ / "bomb.gz"), 16384u);
+  EXPECT_THAT(read_whole_file(folder_ / "bomb.gz", 4 << 20).error().text, HasSubstr("unpacks to more than 4 MiB"));
+  EXPECT_THAT(read_whole_file(folder_ / "large.txt", 4 << 20).error().text, HasSubstr("holds more than 4 MiB"));
+  EXPECT_EQ(read_whole_file(folder_ / "bomb.gz", 8 << 20)->size(), std::size_t{8} << 20);
 }
 
 TEST_F(ResultFiles, writesWholeOrNotAtAll) {

@@ -251,9 +251,13 @@ ResultFile make(const Shape& shape) {
   file.profile = {"synthetic", 10, 2, 10, 2, shape.blocks};
   file.seed = shape.seed;
   file.backend = "cpu";
-  file.manifest = {{"machine", {{"name", shape.machine}, {"cpu", shape.machine + " CPU"}, {"cores", 2}}},
+  file.manifest = {{"backend", "cpu"},
+                   {"machine", {{"architecture", "synthetic"}, {"operating_system", "synthetic"}}},
+                   {"cpu", {{"model", shape.machine}, {"cores_usable", 2}}},
+                   {"gpu", nullptr},
+                   {"driver", nullptr},
                    {"libraries", {{"onednn", "0.0"}, {"openmp", "0.0"}}},
-                   {"build", {{"compiler", "synthetic"}}},
+                   {"threads", 2},
                    {"environment", {{"OMP_NUM_THREADS", "2"}}}};
   file.controls = {{"contended_atomics", Scope::repeat, true, 10, 7, true, ""},
                    {"partial_per_thread", Scope::partition, true, 2, 2, true, ""},
