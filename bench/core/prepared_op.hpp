@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,17 +17,24 @@ namespace detbench {
 class TensorStore {
  public:
   TensorStore(Device& device, Stream& stream) : device_(device), stream_(stream) {}
-  Result<Tensor> input(const TensorSpec& spec, const FillSpec& fill);
-  Result<Tensor> output(const TensorSpec& spec);
+  /// `occurrence` tells apart equal tensors of one plan, which must not share memory.
+  Result<Tensor> input(const TensorSpec& spec, const FillSpec& fill, unsigned occurrence = 0);
+  Result<Tensor> output(const TensorSpec& spec, unsigned occurrence = 0);
+  /// `bytes` bytes, 64-byte aligned in every placement, the end guard right behind the last one when the largest size
+  /// is asked for. A larger one than before is a new buffer and the old one stays, because ops are bound to it: ask for
+  /// the largest size of a comparison first.
   Result<Region> workspace(std::size_t bytes);
   /// "output dst: byte 12 behind its end was overwritten", or nullopt when every guard is intact.
   std::optional<std::string> damaged_guard() const;
   std::size_t bytes() const;
 
  private:
+  Result<Tensor> tensor(const std::string& key, const TensorSpec& spec, bool& fresh);
+
   Device& device_;
   Stream& stream_;
-  std::map<std::string, std::unique_ptr<Buffer>> buffers_;
+  std::map<std::string, std::unique_ptr<Buffer>> buffers_;  ///< by what they hold, in words, for damaged_guard()
+  Region workspace_;
 };
 
 /// A case ready to run. Keep the device, stream and store alive as long as it.
@@ -37,6 +45,9 @@ class PreparedOp {
                                                   Stream& stream, TensorStore& store);
   /// Overwrites outputs and workspace, so that unwritten outputs and uninitialised reads show.
   Status poison(Poison poison, std::uint64_t seed);
+  /// Outputs alone: what is done before every run of an agreement probe, so that a run that writes nothing cannot
+  /// show the bits of the run before it.
+  Status poison_outputs(Poison poison, std::uint64_t seed);
   Status reset();
   Status enqueue();                ///< the timed part alone
   Status wait();
@@ -54,6 +65,7 @@ class PreparedOp {
   double plan_s() const { return plan_s_; }
   const std::map<std::string, std::string>& notes() const { return notes_; }
   Op& op() { return *op_; }
+  Device& device() { return device_; }
 
  private:
   PreparedOp(Device& device, Stream& stream) : device_(device), stream_(stream) {}

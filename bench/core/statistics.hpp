@@ -42,7 +42,9 @@ bool is_busy(std::span<const Sample> samples);
 std::optional<Interval> paired_ratio(std::span<const Sample> a, std::span<const Sample> b, std::uint64_t seed);
 
 /// Starts at ambiguous and moves on evidence: faster or slower when the ratio's interval excludes 1 and does not meet
-/// the A/A band; same when the interval lies inside the band or inside [1/(1+margin), 1+margin]; else ambiguous.
+/// the A/A band; same when the interval lies inside the band or inside [1/(1+margin), 1+margin]; else ambiguous. The
+/// band is taken as far below 1 as above it (and so holds 1): which of two equal arms came out slower is chance.
+/// Without a band nothing is faster or slower.
 enum class TimingVerdict { ambiguous, same, faster, slower };
 std::string_view to_text(TimingVerdict verdict);
 TimingVerdict judge(const Interval& ratio, const std::optional<Interval>& twin_band, double margin = 0.01);
