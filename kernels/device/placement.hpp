@@ -1,0 +1,23 @@
+// Where a buffer starts inside its allocation: shared by the CPU and CUDA devices.
+#pragma once
+
+#include "kernels/device/device.hpp"
+
+namespace detbench {
+
+/// Checks alignment (a power of two, at most 1 GiB) and offset (below 1 GiB).
+Status check_placement(const DeviceConfiguration& configuration);
+
+/// Bytes to allocate and, given the allocation's address, where the region starts. In front of the region lie at least
+/// guard_bytes, and behind it too. With a placement seed, allocation number `count` starts a seeded gap later.
+struct Placement {
+  std::size_t allocation_bytes = 0;
+  std::size_t gap_bytes = 0;
+  std::size_t alignment_bytes = 1;
+  std::size_t offset_bytes = 0;
+  std::uintptr_t start(std::uintptr_t allocation) const;
+};
+/// Fails with out_of_memory when the sizes do not fit into the address space.
+Result<Placement> place(const DeviceConfiguration& configuration, std::size_t bytes, std::uint64_t count);
+
+}  // namespace detbench
