@@ -33,7 +33,7 @@ bool Sweep::Comparison::is_slow(const Arm& arm) const {
   return arm.reply->report.slow || (first > slow_floor_s && first > slow_factor * best_first_run_s());
 }
 
-Sweep::Sweep(SweepSettings settings, Journal& journal, const std::vector<Json>& finished)
+Sweep::Sweep(SweepSettings settings, Journal* journal, const std::vector<Json>& finished)
     : settings_(std::move(settings)), journal_(journal), started_s_(now_s()) {
   for (const auto& line : finished)
     if (line.contains("key") && line["key"].is_string()) done_[line["key"].get<std::string>()] = line;
@@ -65,6 +65,8 @@ tl::expected<Json, WorkerEnd> Sweep::ask(const Json& request, double timeout_s) 
   return (*ready)->ask(request, timeout_s);
 }
 
+Status Sweep::note(const Json& line) { return journal_ == nullptr ? Status{} : journal_->append(line); }
+
 Status Sweep::list(Comparison& comparison) {
   Json reply;
   const std::string key = "list " + comparison.id;
@@ -76,7 +78,7 @@ Status Sweep::list(Comparison& comparison) {
     if (!answer) answer = Json{{"error", {{"kind", "failed"}, {"text", "listing the algorithms failed: " + answer.error().reason}}}};
     reply = *answer;
     reply["key"] = key;
-    if (auto written = journal_.append(reply); !written) return written;
+    if (auto written = note(reply); !written) return written;
   }
   comparison.listed = true;
   if (reply.contains("error")) {
@@ -143,7 +145,7 @@ Status Sweep::probe(Comparison& comparison) {
         line = {{"end", {{"status", std::string(to_text(answer.error().status))}, {"reason", answer.error().reason}}}};
       }
       line["key"] = key;
-      if (auto written = journal_.append(line); !written) return written;
+      if (auto written = note(line); !written) return written;
     }
     if (line.contains("report")) {
       auto reply = read_probe_reply(line["report"]);
@@ -164,11 +166,11 @@ Status Sweep::probe(Comparison& comparison) {
   return {};
 }
 
-Status Sweep::measure(const std::vector<PlannedComparison>& planned) {
+Result<std::vector<Sweep::Comparison*>> Sweep::list_all(const std::vector<PlannedComparison>& planned) {
   std::vector<Comparison*> mine;
   progress_ = {"list", 0, planned.size(), "", 0};
   for (const auto& plan : planned) {
-    if (interrupted()) return {};
+    if (interrupted()) break;
     auto comparison = std::make_unique<Comparison>();
     comparison->planned = plan;
     comparison->id = problem_id(plan.problem);
@@ -180,10 +182,23 @@ Status Sweep::measure(const std::vector<PlannedComparison>& planned) {
     comparison->info.schedule_seed = stream_key(settings_.seed, "schedule/" + comparison->id);
     tell("list", comparison->id);
     ++progress_.done;
-    if (auto listed = list(*comparison); !listed) return listed;
+    if (auto listed = list(*comparison); !listed) return tl::unexpected(listed.error());
     mine.push_back(comparison.get());
     comparisons_.push_back(std::move(comparison));
   }
+  return mine;
+}
+
+Status Sweep::list_only(const std::vector<PlannedComparison>& planned) {
+  if (auto listed = list_all(planned); !listed) return tl::unexpected(listed.error());
+  return {};
+}
+
+Status Sweep::measure(const std::vector<PlannedComparison>& planned) {
+  auto listed = list_all(planned);
+  if (!listed) return tl::unexpected(listed.error());
+  if (interrupted()) return {};
+  const auto& mine = *listed;
   std::size_t arms = 0;
   for (const auto* comparison : mine)
     for (const auto& arm : comparison->arms) arms += !arm.unsupported;
@@ -204,6 +219,14 @@ Status Sweep::measure(const std::vector<PlannedComparison>& planned) {
   }
   progress_ = {"time", 0, arms, "", 0};
   return time(timed);
+}
+
+std::vector<ListedArm> Sweep::listed() const {
+  std::vector<ListedArm> all;
+  for (const auto& comparison : comparisons_)
+    for (const auto& arm : comparison->arms)
+      all.push_back({comparison->id + "/" + arm.id, comparison->planned.suite, comparison->planned.used_by, arm.unsupported});
+  return all;
 }
 
 std::vector<ComparisonInfo> Sweep::comparisons() const {

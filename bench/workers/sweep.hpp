@@ -21,6 +21,14 @@ struct PlannedComparison {
   std::vector<Algorithm> extra_arms;      ///< arms that no provider lists by itself
 };
 
+/// An arm as `detbench list` shows it.
+struct ListedArm {
+  std::string id;                         ///< case name
+  std::string suite;
+  std::vector<std::string> used_by;
+  std::optional<Reason> unsupported;
+};
+
 struct Progress {
   std::string phase;                      ///< "list", "probe", "process", "time"
   std::size_t done = 0, total = 0;        ///< cases of this phase
@@ -43,22 +51,28 @@ struct SweepSettings {
 
 class Sweep {
  public:
-  /// `finished` holds the journal lines of an earlier run with the same settings; empty for a fresh one.
-  Sweep(SweepSettings settings, Journal& journal, const std::vector<Json>& finished);
+  /// `journal` may be null (nothing is kept); `finished` holds the journal lines of an earlier run with the same
+  /// settings, empty for a fresh one.
+  Sweep(SweepSettings settings, Journal* journal, const std::vector<Json>& finished);
   ~Sweep();
 
   /// Measures the comparisons through all phases. Returns early, without error, when interrupted.
   Status measure(const std::vector<PlannedComparison>& planned);
+  /// The first phase alone: which arms there are.
+  Status list_only(const std::vector<PlannedComparison>& planned);
   bool interrupted() const { return settings_.interrupted != nullptr && *settings_.interrupted != 0; }
 
   /// What was found so far, in planned order; timed or not.
   std::vector<ComparisonInfo> comparisons() const;
   std::vector<Record> records() const;
+  std::vector<ListedArm> listed() const;
 
  private:
   struct Arm;
   struct Comparison;
   Status list(Comparison& comparison);
+  Status note(const Json& line);
+  Result<std::vector<Comparison*>> list_all(const std::vector<PlannedComparison>& planned);
   Status probe(Comparison& comparison);
   Status run_processes(std::vector<Comparison*> comparisons);
   Status time(std::vector<Comparison*> comparisons);
@@ -71,7 +85,7 @@ class Sweep {
   Result<Worker*> worker();
 
   SweepSettings settings_;
-  Journal& journal_;
+  Journal* journal_;
   std::map<std::string, Json> done_;      ///< finished pieces of the earlier run, by key
   std::vector<std::unique_ptr<Comparison>> comparisons_;
   std::unique_ptr<Worker> worker_;

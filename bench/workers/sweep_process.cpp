@@ -29,7 +29,7 @@ Status Sweep::run_processes(std::vector<Comparison*> comparisons) {
           auto answer = ask(request, settings_.arm_timeout_s);
           line = answer ? std::move(*answer) : Json{{"end", answer.error().reason}};
           line["key"] = key;
-          if (auto written = journal_.append(line); !written) return written;
+          if (auto written = note(line); !written) return written;
         }
         if (line.contains("digest") && line["digest"].is_string()) {
           arm.process_digests.push_back(line["digest"].get<std::string>());

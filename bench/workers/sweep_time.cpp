@@ -130,7 +130,7 @@ Status Sweep::time(std::vector<Comparison*> comparisons) {
         const auto& digest = (*message)["digests"][a];
         line["arms"][id] = to_json(Timing{samples[a], digest.is_string() ? digest.get<std::string>() : "", timed.slow[a]});
       }
-      if (auto written = journal_.append(line); !written) return written;
+      if (auto written = note(line); !written) return written;
       if (auto taken = take_timing(comparison, line); !taken) return taken;
       if (interrupted()) break;
     }
@@ -150,7 +150,7 @@ Status Sweep::time(std::vector<Comparison*> comparisons) {
     arms[arm_index]->status = message.error().status;
     arms[arm_index]->reason = "while being timed: " + message.error().reason;
     const Json line{{"key", "time lost " + left[comparison]->id + "/" + arms[arm_index]->id}, {"reason", arms[arm_index]->reason}};
-    if (auto written = journal_.append(line); !written) return written;
+    if (auto written = note(line); !written) return written;
     left.erase(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(comparison));
     const auto alive = std::any_of(left.front()->arms.begin(), left.front()->arms.end(), [](const Arm& a) { return a.alive(); });
     if (!alive) left.erase(left.begin());

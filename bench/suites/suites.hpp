@@ -1,0 +1,22 @@
+// Which problems meet which algorithms: the suites of DESIGN section 6 for a profile and a filter.
+#pragma once
+
+#include "bench/suites/filter.hpp"
+#include "bench/suites/profile.hpp"
+#include "bench/workers/sweep.hpp"
+
+namespace detbench {
+
+/// The controls, measured first with every run.
+PlannedComparison plan_controls();
+
+/// Convolution, dense and batch-norm problems of the profile's network, reductions and scatter-adds; or, when the
+/// filter is an id, that one problem, whether or not a suite holds it. Train steps are planned apart, because their
+/// algorithms are policies made from what these find.
+Result<std::vector<PlannedComparison>> plan_comparisons(const Registry& registry, const Profile& profile, const Filter& filter);
+Result<std::vector<PlannedComparison>> plan_train_steps(const Registry& registry, const Profile& profile, const Filter& filter);
+
+/// The suite an op belongs to: "convolution", "dense", "batch_norm", "reduction", "scatter_add", "train_step", "other".
+std::string suite_of(const std::string& op);
+
+}  // namespace detbench

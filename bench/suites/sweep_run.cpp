@@ -1,0 +1,244 @@
+#include "bench/suites/sweep_run.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+
+#include "bench/core/controls.hpp"
+#include "bench/policy/choose.hpp"
+#include "bench/records/manifest.hpp"
+#include "bench/suites/registry.hpp"
+
+namespace detbench {
+namespace {
+
+constexpr const char* journal_name = "journal.jsonl";
+
+/// The settings that decide what a run measures: the journal's first line, which --resume reads back.
+Json settings_line(const RunSettings& settings) {
+  return {{"key", "run"},
+          {"version", program_version()},
+          {"created_utc", utc_now()},
+          {"profile", settings.profile.info.name},
+          {"filter", settings.filter.text()},
+          {"seed", settings.seed},
+          {"threads", settings.threads},
+          {"backend", settings.backend},
+          {"selections", settings.selections.string()}};
+}
+
+/// Two runs must not write into one folder at a time.
+class FolderLock {
+ public:
+  static Result<FolderLock> take(const std::filesystem::path& directory) {
+    const int fd = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0) {
+      if (fd >= 0) close(fd);
+      return invalid_input("'" + directory.string() + "' is in use by another run: give each run a folder of its own");
+    }
+    return FolderLock(fd);
+  }
+  FolderLock(FolderLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  FolderLock& operator=(FolderLock&&) = delete;
+  ~FolderLock() {
+    if (fd_ >= 0) close(fd_);
+  }
+
+ private:
+  explicit FolderLock(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+const Record* find_record(const std::vector<Record>& records, const std::string& id) {
+  const auto found = std::find_if(records.begin(), records.end(), [&](const Record& r) { return r.id == id; });
+  return found == records.end() ? nullptr : &*found;
+}
+
+/// Turns the records of the control comparison into controls.
+std::vector<ControlResult> judge_controls(const std::vector<Record>& records, const std::string& problem) {
+  std::vector<ControlResult> results;
+  for (const auto& control : control_cases()) {
+    ControlResult result;
+    result.name = control.algorithm;
+    result.scope = control.scope;
+    result.positive = control.positive;
+    const auto* record = find_record(records, problem + "/control:" + control.algorithm);
+    const ScopeResult* scope = nullptr;
+    if (record != nullptr)
+      for (const auto& s : record->agreement)
+        if (s.scope == control.scope) scope = &s;
+    if (scope == nullptr) {
+      result.note = record == nullptr ? "not run" : "no answer: " + (record->reason.empty() ? "scope not probed" : record->reason);
+    } else {
+      const bool differed = scope->verdict == ScopeVerdict::differs || scope->verdict == ScopeVerdict::already_differs;
+      result.runs = scope->runs;
+      result.distinct = scope->distinct;
+      result.as_expected = differed == control.positive && scope->verdict != ScopeVerdict::untested;
+      if (!result.as_expected && control.positive)
+        result.note = scope->reason.empty() ? "not caught: what shows no difference in this scope is reported as untested" : scope->reason;
+    }
+    results.push_back(std::move(result));
+  }
+  return results;
+}
+
+bool negative_control_failed(const std::vector<ControlResult>& controls) {
+  return std::any_of(controls.begin(), controls.end(), [](const ControlResult& c) { return !c.positive && c.runs > 0 && !c.as_expected; });
+}
+
+std::vector<ControlVerdict> verdicts_of(const std::vector<ControlResult>& controls) {
+  std::vector<ControlVerdict> verdicts;
+  for (const auto& control : controls)
+    if (control.positive) verdicts.push_back({control.scope, control.as_expected});
+  return verdicts;
+}
+
+}  // namespace
+
+std::string shell_quote(const std::string& word) {
+  const bool plain = !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || std::string_view("_-./:=,+@%").find(static_cast<char>(c)) != std::string_view::npos;
+  });
+  if (plain) return word;
+  std::string quoted = "'";
+  for (char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+std::string replay_command(const std::string& id, const RunSettings& settings) {
+  std::string command = "detbench run " + shell_quote(id) + " --profile " + settings.profile.info.name + " --seed " +
+                        std::to_string(settings.seed) + " --threads " + std::to_string(settings.threads);
+  // A train step's algorithms are this run's policy files.
+  if (suite_of(id.substr(0, id.find('/'))) == "train_step")
+    command += " --selections " + shell_quote((settings.selections.empty() ? settings.directory / "policies" : settings.selections).string());
+  return command;
+}
+
+Result<RunSettings> settings_of_earlier_run(const std::filesystem::path& directory) {
+  auto lines = read_journal(directory / journal_name);
+  if (!lines) return tl::unexpected(lines.error());
+  const auto where = "'" + (directory / journal_name).string() + "'";
+  if (lines->empty() || lines->front().value("key", "") != "run") return invalid_input(where + " does not begin with the settings of a run");
+  try {
+    const auto& line = lines->front();
+    RunSettings settings;
+    const auto version = line.at("version").get<std::string>();
+    if (version != program_version())
+      return invalid_input(where + " was begun by detbench " + version + ", this is " + program_version() + ": finish it with that version or start anew");
+    auto profile = find_profile(line.at("profile").get<std::string>());
+    if (!profile) return invalid_input(where + " names a profile that does not exist: '" + line.at("profile").get<std::string>() + "'");
+    settings.profile = *profile;
+    const auto filter_text = line.at("filter").get<std::string>();
+    auto filter = Filter::parse(filter_text.empty() ? std::vector<std::string>{} : std::vector<std::string>{filter_text});
+    if (!filter) return tl::unexpected(filter.error());
+    settings.filter = *filter;
+    settings.seed = line.at("seed").get<std::uint64_t>();
+    settings.threads = line.at("threads").get<int>();
+    settings.backend = line.at("backend").get<std::string>();
+    settings.selections = line.at("selections").get<std::string>();
+    settings.directory = directory;
+    settings.resume = true;
+    return settings;
+  } catch (const Json::exception& e) {
+    return invalid_input(where + " begins with damaged settings: " + e.what());
+  }
+}
+
+Result<RunOutcome> run_sweep(const RunSettings& given) {
+  RunSettings settings = given;
+  if (settings.threads == 0) settings.threads = available_cores();
+  const auto begun = std::chrono::steady_clock::now();
+  const auto policies = settings.selections.empty() ? settings.directory / "policies" : settings.selections;
+
+  auto registry = make_registry(policies);
+  auto planned = plan_comparisons(registry, settings.profile, settings.filter);
+  if (!planned) return tl::unexpected(planned.error());
+  auto train_steps = plan_train_steps(registry, settings.profile, settings.filter);
+  if (!train_steps) return tl::unexpected(train_steps.error());
+  if (planned->empty() && train_steps->empty())
+    return invalid_input("nothing matches the filter '" + settings.filter.text() + "' in profile " + settings.profile.info.name +
+                         ": `detbench list` shows what there is");
+
+  std::error_code error;
+  std::filesystem::create_directories(settings.directory, error);
+  if (error) return invalid_input("'" + settings.directory.string() + "' cannot be made: " + error.message());
+  auto lock = FolderLock::take(settings.directory);
+  if (!lock) return tl::unexpected(lock.error());
+  const auto journal_path = settings.directory / journal_name;
+  std::vector<Json> earlier;
+  if (settings.resume) {
+    auto lines = read_journal(journal_path);
+    if (!lines) return tl::unexpected(lines.error());
+    earlier = std::move(*lines);
+  } else if (std::filesystem::exists(journal_path) || std::filesystem::exists(settings.directory / "result.json")) {
+    return invalid_input("'" + settings.directory.string() + "' already holds a run: continue it with --resume " +
+                         shell_quote(settings.directory.string()) + ", or give --out another folder");
+  }
+  auto journal = Journal::open(journal_path, !settings.resume);
+  if (!journal) return tl::unexpected(journal.error());
+  if (!settings.resume)
+    if (auto written = journal->append(settings_line(settings)); !written) return tl::unexpected(written.error());
+
+  SweepSettings sweep_settings;
+  sweep_settings.profile = settings.profile.info;
+  sweep_settings.seed = settings.seed;
+  sweep_settings.base.threads = settings.threads;
+  sweep_settings.directory = settings.directory;
+  sweep_settings.worker_arguments = {"--backend", settings.backend, "--selections", policies.string()};
+  sweep_settings.benchmark_arguments = settings.benchmark_arguments;
+  sweep_settings.wanted = [&](const Problem& problem, const Algorithm& algorithm) { return settings.filter.accepts(problem, algorithm); };
+  sweep_settings.progress = settings.progress;
+  sweep_settings.interrupted = settings.interrupted;
+  Sweep sweep(sweep_settings, &*journal, earlier);
+
+  const auto controls = plan_controls();
+  RunOutcome outcome;
+  auto& result = outcome.result;
+  auto measured = sweep.measure({controls});
+  if (measured && !sweep.interrupted()) {
+    result.controls = judge_controls(sweep.records(), problem_id(controls.problem));
+    if (negative_control_failed(result.controls))
+      return failure("the negative control (integers added in any order) differed: this machine or this build computes wrongly, nothing it measures can be trusted");
+    measured = sweep.measure(*planned);
+  }
+  if (measured && !sweep.interrupted() && !train_steps->empty()) {
+    if (settings.selections.empty())
+      if (auto chosen = write_policies(sweep.comparisons(), sweep.records(), *train_steps, policies); !chosen) return tl::unexpected(chosen.error());
+    measured = sweep.measure(*train_steps);
+  }
+  if (!measured) return tl::unexpected(measured.error());
+
+  outcome.interrupted = sweep.interrupted();
+  result.detbench_version = program_version();
+  result.commit = program_commit();
+  result.dirty = program_dirty();
+  result.created_utc = utc_now();
+  result.complete = !outcome.interrupted;
+  result.filter = settings.filter.text();
+  result.profile = settings.profile.info;
+  result.seed = settings.seed;
+  result.backend = settings.backend;
+  result.manifest = make_manifest(library_versions(), settings.backend, settings.threads);
+  const auto verdicts = verdicts_of(result.controls);
+  for (auto& comparison : sweep.comparisons())
+    if (comparison.suite != "control") result.comparisons.push_back(std::move(comparison));
+  for (auto& record : sweep.records()) {
+    if (record.suite == "control") continue;
+    apply_controls(verdicts, record.agreement);
+    record.claim_verdict = judge_claim(record.claim, record.agreement);
+    record.replay = replay_command(record.id, settings);
+    result.records.push_back(std::move(record));
+  }
+  result.elapsed_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  outcome.file = settings.directory / "result.json";
+  // A resumed run replaces the incomplete file of its own folder, nothing else.
+  if (auto written = write_result_file(result, outcome.file, settings.resume); !written) return tl::unexpected(written.error());
+  std::filesystem::remove(settings.directory / "in_flight", error);
+  return outcome;
+}
+
+}  // namespace detbench

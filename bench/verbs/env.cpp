@@ -1,0 +1,53 @@
+#include <fmt/format.h>
+
+#include <iostream>
+
+#include "bench/records/manifest.hpp"
+#include "bench/suites/registry.hpp"
+#include "bench/verbs/verbs.hpp"
+#include "bench/workers/channel.hpp"
+
+namespace detbench {
+namespace {
+
+std::string plain(const Json& value) { return value.is_string() ? value.get<std::string>() : value.is_null() ? "unknown" : value.dump(); }
+
+void print_object(const Json& object, const std::string& indent) {
+  for (const auto& [key, value] : object.items()) {
+    if (value.is_object() && !value.empty()) {
+      fmt::print("{}{}\n", indent, key);
+      print_object(value, indent + "  ");
+    } else {
+      fmt::print("{}{:<{}} {}\n", indent, key, 24 - static_cast<int>(indent.size()), value.is_object() ? "none" : plain(value));
+    }
+  }
+}
+
+}  // namespace
+
+Verb add_env_verb(CLI::App& program) {
+  auto* app = program.add_subcommand("env", "machine, libraries and every knob that can change bits; warnings with their remedies");
+  app->footer("Example: detbench env --json | python3 -m json.tool");
+  auto json = std::make_shared<bool>(false);
+  app->add_flag("--json", *json, "print the manifest as JSON, as it stands in result files");
+  return [json] {
+    auto manifest = make_manifest(library_versions(), "cpu", available_cores());
+    if (*json) {
+      std::cout << manifest.dump(2) << "\n";
+      return exit_ok;
+    }
+    fmt::print("detbench {}{}{}\n", program_version(), program_commit().empty() ? "" : " at " + program_commit().substr(0, 12),
+               program_dirty() ? " (with uncommitted changes)" : "");
+    print_object(manifest, "");
+    fmt::print("worker_environment\n");
+    for (const auto& [name, value] : worker_environment()) fmt::print("  {:<22} {}\n", name, value);
+    auto cuda = make_cuda_device();
+    fmt::print("{:<24} {}\n", "cuda", cuda ? (*cuda)->name() : cuda.error().text);
+    const auto warnings = machine_warnings();
+    for (const auto& warning : warnings) fmt::print("warning: {}\n  remedy: {}\n", warning.text, warning.remedy);
+    if (warnings.empty()) fmt::print("no warnings\n");
+    return exit_ok;
+  };
+}
+
+}  // namespace detbench

@@ -1,0 +1,159 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <ctime>
+
+#include "bench/gbench/runner.hpp"
+#include "bench/records/manifest.hpp"
+#include "bench/suites/sweep_run.hpp"
+#include "bench/verbs/summary.hpp"
+#include "bench/verbs/verbs.hpp"
+
+namespace detbench {
+namespace {
+
+volatile std::sig_atomic_t interrupt_seen = 0;
+
+void on_interrupt(int) {
+  if (interrupt_seen != 0) _exit(exit_interrupted);  // a second one does not wait for the row to finish
+  interrupt_seen = 1;
+}
+
+std::string clock_text(double seconds) {
+  const auto s = static_cast<long>(seconds);
+  return s >= 3600 ? fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60) : fmt::format("{}:{:02}", s / 60, s % 60);
+}
+
+/// A progress line: rewritten in place on a terminal, one line every ten seconds elsewhere.
+class ProgressLine {
+ public:
+  void show(const Progress& progress) {
+    if (progress.phase != phase_) {
+      phase_ = progress.phase;
+      phase_begun_s_ = progress.elapsed_s;
+      last_s_ = -1e9;
+    }
+    const bool terminal = isatty(STDERR_FILENO) != 0;
+    if (progress.elapsed_s - last_s_ < (terminal ? 0.1 : 10.0)) return;
+    last_s_ = progress.elapsed_s;
+    std::string left = "?";
+    if (progress.done > 0)
+      left = clock_text((progress.elapsed_s - phase_begun_s_) / static_cast<double>(progress.done) * static_cast<double>(progress.total - std::min(progress.total, progress.done)));
+    const auto text = fmt::format("{} {}/{}  {} elapsed, {} left in this phase  {}", progress.phase, progress.done, progress.total,
+                                  clock_text(progress.elapsed_s), left, progress.arm);
+    if (terminal) fmt::print(stderr, "\r\033[K{}", text.substr(0, 150));
+    else fmt::print(stderr, "{}\n", text);
+    std::fflush(stderr);
+  }
+  void end() const {
+    if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
+  }
+
+ private:
+  std::string phase_;
+  double phase_begun_s_ = 0, last_s_ = -1e9;
+};
+
+std::string timestamp_folder() {
+  auto stamp = utc_now();
+  std::erase(stamp, ':');
+  std::erase(stamp, '-');
+  return "results/local/" + stamp;
+}
+
+struct Options {
+  std::vector<std::string> filter;
+  std::string profile = "quick", out, resume, selections, backend = "cpu", benchmark_filter;
+  std::uint64_t seed = 1;
+  int threads = 0;
+  bool strict = false;
+};
+
+Result<RunSettings> settings_of(const Options& options, const CLI::App& app, std::vector<std::string> extras) {
+  RunSettings settings;
+  std::vector<std::string> words = options.filter;
+  for (auto& extra : extras) {
+    if (extra.rfind("--benchmark_filter=", 0) == 0) {
+      words.push_back(extra.substr(std::string("--benchmark_filter=").size()));
+      continue;
+    }
+    if (extra.rfind("--benchmark_", 0) != 0) return invalid_input("'" + extra + "' is not an option of run; see 'detbench run --help'");
+    if (auto good = check_benchmark_flag(extra); !good) return tl::unexpected(good.error());
+    settings.benchmark_arguments.push_back(extra);
+  }
+  if (!options.resume.empty()) {
+    for (const char* name : {"--profile", "--out", "--seed", "--threads", "--selections", "--backend"})
+      if (app.count(name) > 0) return invalid_input(std::string(name) + " and --resume exclude each other: a resumed run keeps its settings");
+    if (!words.empty()) return invalid_input("a filter and --resume exclude each other: a resumed run keeps its settings");
+    auto earlier = settings_of_earlier_run(options.resume);
+    if (!earlier) return earlier;
+    earlier->benchmark_arguments = settings.benchmark_arguments;
+    return earlier;
+  }
+  auto profile = find_profile(options.profile);
+  if (!profile) return invalid_input("'" + options.profile + "' is no profile: " + profile_names() + " are");
+  settings.profile = *profile;
+  auto filter = Filter::parse(words);
+  if (!filter) return tl::unexpected(filter.error());
+  settings.filter = *filter;
+  settings.seed = options.seed;
+  settings.threads = options.threads;
+  if (options.threads < 0 || options.threads > 1024) return invalid_input("--threads " + std::to_string(options.threads) + " is out of range: 1 to 1024, or 0 for every core");
+  if (options.backend != "cpu" && options.backend != "cuda") return invalid_input("'" + options.backend + "' is no backend: cpu and cuda are");
+  if (options.backend == "cuda") {
+    if (auto device = make_cuda_device(); !device) return failure(device.error().text);
+  }
+  if (!options.selections.empty() && !std::filesystem::is_directory(options.selections))
+    return invalid_input("'" + options.selections + "' is no folder of policy files: --selections takes the `policies` folder of a run");
+  settings.backend = options.backend;
+  settings.selections = options.selections;
+  settings.directory = options.out.empty() ? timestamp_folder() : options.out;
+  return settings;
+}
+
+}  // namespace
+
+Verb add_run_verb(CLI::App& program) {
+  auto* app = program.add_subcommand("run", "measure speed and bitwise agreement; write a result file");
+  app->footer(
+      "FILTER is `key:glob` terms (suite op shape dtype layout model layer provider algorithm), or a case or problem id.\n"
+      "Examples: detbench run --profile smoke --out results/local/first\n"
+      "          detbench run 'op:conv_wgrad layer:block_1_* provider:onednn'\n"
+      "          detbench run conv_fwd/mb8_g1_ic3_ih28_iw28_oc16_kh3_kw3_sh1_sw1_pt1_pb1_pl1_pr1_dh1_dw1/f32_f32_strict/nhwc");
+  auto options = std::make_shared<Options>();
+  app->add_option("FILTER", options->filter, "what to measure; everything of the profile by default");
+  app->add_option("--profile", options->profile, "smoke, quick, standard or full")->capture_default_str();
+  app->add_option("--out", options->out, "folder for result.json, journal and policies (default results/local/<time>)");
+  app->add_option("--resume", options->resume, "continue the interrupted run in this folder");
+  app->add_option("--seed", options->seed, "of inputs, schedules and stressors")->capture_default_str();
+  app->add_option("--threads", options->threads, "CPU threads of the baseline; 0: every core")->capture_default_str();
+  app->add_option("--backend", options->backend, "cpu or cuda")->capture_default_str();
+  app->add_option("--selections", options->selections, "policy files for train steps, instead of those made from this run");
+  app->add_flag("--strict", options->strict, "exit with 1 when a claim was broken");
+  app->allow_extras();
+  return [options, app]() -> int {
+    auto settings = settings_of(*options, *app, app->remaining());
+    if (!settings) return fail(settings.error());
+    struct sigaction action {};
+    action.sa_handler = on_interrupt;
+    sigaction(SIGINT, &action, nullptr);
+    sigaction(SIGTERM, &action, nullptr);
+    ProgressLine line;
+    settings->progress = [&line](const Progress& progress) { line.show(progress); };
+    settings->interrupted = &interrupt_seen;
+    auto outcome = run_sweep(*settings);
+    line.end();
+    if (!outcome) return fail(outcome.error());
+    print_summary(outcome->result);
+    fmt::print("result: {}\n", outcome->file.string());
+    if (outcome->interrupted) {
+      fmt::print("interrupted: every finished row is kept; continue with: detbench run --resume {}\n", shell_quote(settings->directory.string()));
+      return exit_interrupted;
+    }
+    return exit_code(outcome->result, options->strict);
+  };
+}
+
+}  // namespace detbench

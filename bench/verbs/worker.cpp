@@ -1,0 +1,27 @@
+#include "bench/workers/serve.hpp"
+#include "bench/suites/registry.hpp"
+#include "bench/suites/train_step_suite.hpp"
+#include "bench/verbs/verbs.hpp"
+
+namespace detbench {
+
+Verb add_worker_verb(CLI::App& program) {
+  // Not for people: the parent starts it with a channel on file descriptor 3.
+  auto* app = program.add_subcommand("worker", "measures what the parent process asks for (internal)")->group("");
+  auto selections = std::make_shared<std::string>();
+  auto backend = std::make_shared<std::string>("cpu");
+  app->add_option("--selections", *selections, "folder of policy files");
+  app->add_option("--backend", *backend, "cpu or cuda");
+  return [selections, backend] {
+    const auto registry = make_registry(*selections);
+    ServeHooks hooks;
+    hooks.make_device = *backend == "cuda" ? MakeDevice(make_cuda_device) : MakeDevice(make_cpu_device);
+    hooks.train_step_facts = [&registry](const Problem& problem, const Algorithm& algorithm, const Inputs& inputs, Device& device) {
+      return observe_train_step(registry, problem, algorithm, inputs, device);
+    };
+    LineChannel channel(worker_channel_fd);
+    return serve(channel, registry, hooks);
+  };
+}
+
+}  // namespace detbench
