@@ -170,6 +170,7 @@ void add_reductions(const Shape& shape, Noise& noise, ResultFile& file) {
     auto info = comparison(problem, "reduction", shape, noise);
     info.bytes = 4.0 * std::stod(size + 1);
     info.twin_of = arms[0].name;
+    std::uint32_t position = 0;
     for (const auto& arm : arms) {
       auto r = row(problem, arm.name, "reduction");
       const auto baseline = noise.digest();
@@ -181,7 +182,7 @@ void add_reductions(const Shape& shape, Noise& noise, ResultFile& file) {
         r.claim = {Guarantee::gpu_to_gpu, "by construction", {all_scopes.begin(), all_scopes.end()}};
         r.claim_verdict = ClaimVerdict::held_in_n;
       }
-      r.timing = Timing{samples(*info.bytes / (arm.gb_per_s * 1e9), 0, shape, noise), to_hex(baseline), false};
+      r.timing = Timing{samples(*info.bytes / (arm.gb_per_s * 1e9), position++, shape, noise), to_hex(baseline), false};
       file.records.push_back(r);
     }
     info.twin_samples = samples(*info.bytes / 1.5e9, 6, shape, noise);
@@ -204,12 +205,13 @@ void add_train_step(const Shape& shape, Noise& noise, ResultFile& file) {
   info.used_by = {"synthetic_net"};
   info.twin_of = arms[0].name;
   info.twin_samples = samples(arms[0].step_s, 4, shape, noise);
+  std::uint32_t position = 0;
   for (const auto& arm : arms) {
     auto r = row(problem, arm.name, "train_step");
     const auto baseline = noise.digest();
     r.output_digest = to_hex(baseline);
     r.agreement = scopes(!arm.invariant, 1, baseline, noise);
-    r.timing = Timing{samples(arm.step_s, 0, shape, noise), to_hex(baseline), false};
+    r.timing = Timing{samples(arm.step_s, position++, shape, noise), to_hex(baseline), false};
     TrainStepFacts facts;
     facts.steps = 3;
     facts.images_per_s = 8 / arm.step_s;

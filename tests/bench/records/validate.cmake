@@ -1,0 +1,16 @@
+# Runs validate_results_test.py in the project's Python environment, or says that it is not there.
+set(python ${ROOT}/.venv/bin/python)
+if(EXISTS ${python})
+  execute_process(COMMAND ${python} -c "import jsonschema" RESULT_VARIABLE missing OUTPUT_QUIET ERROR_QUIET)
+else()
+  set(missing 1)
+endif()
+if(missing)
+  message("SKIPPED: no .venv with jsonschema; scripts/setup.sh makes it")
+  return()
+endif()
+execute_process(COMMAND ${python} ${CMAKE_CURRENT_LIST_DIR}/validate_results_test.py --root ${ROOT} --writer ${WRITER}
+                RESULT_VARIABLE failed)
+if(failed)
+  message(FATAL_ERROR "validate_results_test.py failed")
+endif()
