@@ -1,5 +1,6 @@
 // Controls (METHOD section 5) as an operation like any other, so that they pass through the very machinery they test:
-// op "control", problem "control/n65536/f32_f32_strict/vector", provider "control", one algorithm per control:
+// op "control", problem "control/n65536/f32_f32_strict/vector", provider "control". The input is one vector of n floats
+// (n a multiple of 1024), the output one float per 1024 of them, their sum. One algorithm per control:
 //   contended_atomics       repeat and load: at least 3 partials per target meet in completion order
 //   address_order           process: a sum whose order is drawn from the process's address layout
 //   address_peel            placement: a sum whose peel depends on the address of its input
@@ -25,12 +26,18 @@ struct ControlCase {
 /// Every (control, scope) that is watched on a CPU.
 const std::vector<ControlCase>& control_cases();
 
-/// Turns `no_difference` of scopes whose positive control was not caught into `untested`. An observed difference
-/// always stands.
-void apply_controls(const std::vector<struct ControlVerdict>& verdicts, std::vector<ScopeResult>& agreement);
 struct ControlVerdict {
   Scope scope;
   bool caught;
 };
+/// Whether the scope showed any difference of the control, be it `differs` or `already_differs`.
+bool control_caught(const ScopeResult& result);
+/// Turns `no_difference` of scopes whose positive control was not caught into `untested`. An observed difference
+/// always stands. A scope is trusted when any of its verdicts was caught, and left alone when it has none.
+void apply_controls(const std::vector<ControlVerdict>& verdicts, std::vector<ScopeResult>& agreement);
+
+/// Whether the kernel gives each process another address layout (/proc/sys/kernel/randomize_va_space); a reason with the
+/// remedy when it does not, for then `address_order` cannot be caught and scope `process` stays untested.
+Status address_layout_is_random();
 
 }  // namespace detbench

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
+#include "bench/core/foreign_load.hpp"
 #include "bench/core/measurement.hpp"
 #include "bench/core/prepared_op.hpp"
 
@@ -12,6 +14,7 @@ struct TimingSettings {
   double minimum_sample_s = 200e-6;   ///< short ops run several times per sample; `iterations` records how often
   std::uint32_t maximum_iterations = 1000;
   double foreign_share = 0.10;        ///< a sample is marked when others used more than this share of a core meanwhile
+  std::shared_ptr<ForeignLoadMeter> meter;  ///< nullptr: one of the real machine, shared by the process
 };
 
 /// Runs untimed once, then picks the iterations per sample for this op.
