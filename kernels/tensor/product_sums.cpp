@@ -1,0 +1,295 @@
+#include "kernels/tensor/product_sums.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "kernels/tensor/compare.hpp"
+#include "kernels/tensor/float_formats.hpp"
+
+namespace detbench {
+namespace {
+
+constexpr double tf32_roundoff = 0x1p-11;
+
+double stored_roundoff(DataType type) {
+  switch (type) {
+    case DataType::bf16: return 0x1p-9;
+    case DataType::f16: return 0x1p-11;
+    default: return 0;  // f32: the last rounding of the sum is counted among its K
+  }
+}
+
+std::uint64_t rounded_bits(DataType type, double value) {
+  switch (type) {
+    case DataType::bf16: return bf16_from_float(static_cast<float>(value));
+    case DataType::f16: return f16_from_float(static_cast<float>(value));
+    default: return float_bits(static_cast<float>(value));
+  }
+}
+
+std::uint64_t bits_at(const std::byte* data, DataType type, std::int64_t index) {
+  const auto size = size_of(type);
+  std::uint64_t bits = 0;  // little-endian hosts only, as the digest
+  std::memcpy(&bits, data + static_cast<std::size_t>(index) * size, size);
+  return bits;
+}
+
+double value_of(DataType type, std::uint64_t bits) {
+  switch (type) {
+    case DataType::bf16: return float_from_bf16(static_cast<std::uint16_t>(bits));
+    case DataType::f16: return float_from_f16(static_cast<std::uint16_t>(bits));
+    default: return float_from_bits(static_cast<std::uint32_t>(bits));
+  }
+}
+
+/// Index of the first element that is infinite or NaN, or -1.
+std::int64_t first_not_finite(const std::byte* data, DataType type, std::int64_t elements) {
+  const std::uint64_t exponent = type == DataType::f32 ? 0x7F800000u : type == DataType::bf16 ? 0x7F80u : 0x7C00u;
+  for (std::int64_t i = 0; i < elements; ++i)
+    if ((bits_at(data, type, i) & exponent) == exponent) return i;
+  return -1;
+}
+
+std::string number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.9g", value);
+  return text;
+}
+
+std::string place(const CheckedOutput& output, std::int64_t index) {
+  std::string text;
+  for (std::size_t d = output.shape.size(); d-- > 0;) {
+    text = std::to_string(index % output.shape[d]) + (text.empty() ? "" : ",") + text;
+    index /= output.shape[d];
+  }
+  return output.role + "[" + text + "]";
+}
+
+class ProductSumReference final : public Reference {
+ public:
+  ProductSumReference(const Inputs& inputs, const PathPrecision& precision, std::vector<CheckedOutput> outputs)
+      : inputs_(inputs), precision_(precision), expected_(std::move(outputs)) {}
+
+  Result<Verification> check(const Algorithm& algorithm, std::span<const Tensor> outputs) const override {
+    if (outputs.size() != expected_.size())
+      return failure("the reference has " + std::to_string(expected_.size()) + " outputs, the algorithm " +
+                     std::to_string(outputs.size()));
+    Findings findings;
+    for (std::size_t i = 0; i < expected_.size(); ++i) {
+      const auto& spec = outputs[i].spec;
+      if (spec.shape != expected_[i].shape || spec.type != expected_[i].type)
+        return failure("output " + spec.role + " has another shape or type than the reference's " + expected_[i].role);
+      if (auto status = check_one(algorithm, expected_[i], outputs[i], findings); !status)
+        return tl::unexpected(status.error());
+    }
+    return findings.conclude(precision_.strict_f32);
+  }
+
+ private:
+  struct Findings {
+    Verification result;
+    double error_squares = 0, answer_squares = 0;
+    double lower_ratio = 0;       ///< largest |error| over what TF32 would allow
+    bool equal = true;            ///< exact fill: every value equal so far
+    std::string first_wrong;      ///< "dst[0,1,2,3] is 5, should be 4"
+    std::string refused;          ///< a reason that needs no bound
+
+    Verification conclude(bool strict_f32) {
+      result.relative_l2 = answer_squares > 0 ? std::sqrt(error_squares / answer_squares) : std::sqrt(error_squares);
+      if (!refused.empty())
+        result.reason = refused;
+      else if (!equal)
+        result.reason = "not equal under the exact fill: " + first_wrong;
+      else if (!(result.bound_ratio <= 1))
+        result.reason = strict_f32 && lower_ratio <= 1
+                            ? "lower precision than asked: within TF32's bound but " + number(result.bound_ratio) +
+                                  " times f32's; " + first_wrong
+                            : "wrong by " + number(result.bound_ratio) + " times the bound: " + first_wrong;
+      result.passed = result.reason.empty();
+      return result;
+    }
+  };
+
+  Status check_one(const Algorithm& algorithm, const CheckedOutput& expected, const Tensor& tensor, Findings& f) const {
+    std::vector<std::byte> gathered;
+    const auto* data = static_cast<const std::byte*>(tensor.region.data);
+    if (!tensor.spec.is_canonical()) {
+      gather_canonical(tensor, gathered);
+      data = gathered.data();
+    }
+    const auto elements = element_count(expected.shape);
+    f.result.outputs += static_cast<std::uint64_t>(elements);
+    f.result.checked += expected.indices.size();
+    if (const auto at = first_not_finite(data, expected.type, elements); at >= 0 && f.refused.empty())
+      f.refused = place(expected, at) + " is " + number(value_of(expected.type, bits_at(data, expected.type, at))) +
+                  ": not written, or made from uninitialised memory";
+
+    const bool demand_equality = inputs_.fill == InputFill::exact && algorithm.sum_of_products;
+    bool any_nonzero = false, should_be_nonzero = false;
+    double worst = 0;
+    for (std::size_t i = 0; i < expected.indices.size(); ++i) {
+      const auto& sum = expected.sums[i];
+      const auto bits = bits_at(data, expected.type, expected.indices[i]);
+      const double got = value_of(expected.type, bits), error = std::abs(got - sum.value);
+      any_nonzero = any_nonzero || got != 0;
+      should_be_nonzero = should_be_nonzero || sum.value != 0;
+      f.error_squares += error * error;
+      f.answer_squares += sum.value * sum.value;
+      f.result.max_ulp = std::max(f.result.max_ulp, ulp_distance(expected.type, bits, rounded_bits(expected.type, sum.value)));
+      if (demand_equality) {
+        if (got != sum.value && f.equal) {
+          f.equal = false;
+          f.first_wrong = place(expected, expected.indices[i]) + " is " + number(got) + ", should be " + number(sum.value);
+        }
+        continue;
+      }
+      const double allowed = bound(algorithm, expected.type, sum, precision_.product_roundoff);
+      const double ratio = error == 0 ? 0 : error / allowed;
+      // Negated comparisons, so that a NaN counts as the worst.
+      if (!(ratio <= worst)) {
+        worst = ratio;
+        if (!(ratio <= f.result.bound_ratio)) {
+          f.result.bound_ratio = ratio;
+          f.first_wrong = place(expected, expected.indices[i]) + " is " + number(got) + ", should be " + number(sum.value);
+        }
+      }
+      if (error != 0)
+        f.lower_ratio = std::max(f.lower_ratio, error / bound(algorithm, expected.type, sum, 2 * tf32_roundoff));
+    }
+    if (should_be_nonzero && !any_nonzero && f.refused.empty())
+      f.refused = "every checked element of " + expected.role + " is zero, and should not be";
+    return {};
+  }
+
+  static double bound(const Algorithm& algorithm, DataType stored, const ProductSum& sum, double roundoff) {
+    const double terms = static_cast<double>(sum.terms);
+    const double factor = std::min(algorithm.bound_constant * (4 + 2 * std::sqrt(terms)), terms);
+    // Second-order terms of the a-priori bound, and results below the smallest normal number.
+    return factor * roundoff * sum.magnitude * (1 + terms * roundoff) + stored_roundoff(stored) * std::abs(sum.value) * 1.01 +
+           (terms + 1) * 0x1p-149;
+  }
+
+  Inputs inputs_;
+  PathPrecision precision_;
+  std::vector<CheckedOutput> expected_;
+};
+
+/// SplitMix64: the sample only has to be spread out and repeatable; values come from Philox.
+std::uint64_t next_random(std::uint64_t& state) {
+  std::uint64_t z = (state += 0x9E3779B97F4A7C15u);
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+  return z ^ (z >> 31);
+}
+
+}  // namespace
+
+int integer_bits(DataType type) {
+  switch (type) {
+    case DataType::bf16: return 8;
+    case DataType::f16: return 11;
+    case DataType::f64: return 53;
+    default: return 24;
+  }
+}
+
+FillSpec product_fill(const Inputs& inputs, std::string stream, std::int64_t terms, DataType input, DataType narrowest) {
+  FillSpec spec;
+  spec.seed = inputs.seed;
+  spec.stream = std::move(stream);
+  switch (inputs.fill) {
+    case InputFill::rounding: spec.kind = FillSpec::Kind::normal; return spec;
+    case InputFill::wide:
+      spec.kind = FillSpec::Kind::wide;
+      spec.limit = 12;
+      return spec;
+    case InputFill::exact: break;
+  }
+  spec.kind = FillSpec::Kind::integers;
+  const double room = std::ldexp(1.0, integer_bits(narrowest)), k = static_cast<double>(std::max<std::int64_t>(terms, 1));
+  // Both factors are at most `limit`, so a sum of k products is at most k limit^2: no sparsity is needed while that fits.
+  const double limit = std::min(std::floor(std::sqrt(room / k)), std::ldexp(1.0, std::min(integer_bits(input), 12)));
+  if (limit >= 1) {
+    spec.limit = static_cast<std::int64_t>(limit);
+    return spec;
+  }
+  // Factors of +-1, each non-zero with probability d: the number of non-zero products of an output is binomial with mean
+  // m = k d^2 and deviation below sqrt(m); m + 8 sqrt(m) = room leaves less than 1e-14 per output.
+  const double root = -4 + std::sqrt(16 + room);
+  spec.limit = 1;
+  spec.density = std::sqrt(root * root / k);
+  return spec;
+}
+
+std::vector<std::int64_t> sample_outputs(const Shape& shape, std::int64_t limit, std::uint64_t seed) {
+  const auto elements = element_count(shape);
+  std::vector<std::int64_t> indices;
+  if (elements <= limit) {
+    for (std::int64_t i = 0; i < elements; ++i) indices.push_back(i);
+    return indices;
+  }
+  std::uint64_t state = seed * 0x9E3779B97F4A7C15u + static_cast<std::uint64_t>(elements);
+  for (std::int64_t i = 0; i < limit; ++i) {
+    const bool at_edge = i % 3 == 0;
+    std::int64_t index = 0;
+    for (auto size : shape) {
+      const auto random = next_random(state);
+      auto along = static_cast<std::int64_t>((random >> 8) % static_cast<std::uint64_t>(size));
+      if (at_edge && (random & 3) == 0) along = 0;
+      if (at_edge && (random & 3) == 1) along = size - 1;
+      index = index * size + along;
+    }
+    indices.push_back(index);
+  }
+  indices.push_back(0);
+  indices.push_back(elements - 1);
+  std::sort(indices.begin(), indices.end());
+  indices.erase(std::unique(indices.begin(), indices.end()), indices.end());
+  return indices;
+}
+
+std::int64_t checked_output_limit(std::int64_t outputs, std::int64_t terms) {
+  constexpr std::int64_t products = 4'000'000, fewest = 256, all_below = 4096;
+  const std::int64_t affordable = products / std::max<std::int64_t>(terms, 1);
+  return std::min(outputs, std::clamp(affordable, fewest, all_below));
+}
+
+Result<std::vector<float>> filled_values(DataType type, const Shape& shape, const FillSpec& spec) {
+  if (type != DataType::f32 && type != DataType::bf16 && type != DataType::f16)
+    return unsupported("a reference over inputs of type " + std::string(to_text(type)));
+  const auto elements = static_cast<std::size_t>(element_count(shape));
+  try {
+    std::vector<float> values(elements);
+    if (type == DataType::f32) {
+      const TensorSpec plain{spec.stream, type, shape, canonical_layout(shape)};
+      if (auto status = fill_on_host({plain, {values.data(), plain.bytes()}}, spec); !status)
+        return tl::unexpected(status.error());
+      return values;
+    }
+    std::vector<std::uint16_t> narrow(elements);
+    const TensorSpec plain{spec.stream, type, shape, canonical_layout(shape)};
+    if (auto status = fill_on_host({plain, {narrow.data(), plain.bytes()}}, spec); !status)
+      return tl::unexpected(status.error());
+    for (std::size_t i = 0; i < elements; ++i)
+      values[i] = type == DataType::bf16 ? float_from_bf16(narrow[i]) : float_from_f16(narrow[i]);
+    return values;
+  } catch (const std::bad_alloc&) {
+    return failure("no memory for " + std::to_string(elements) + " values of a reference", Reason::Kind::out_of_memory);
+  }
+}
+
+Result<std::unique_ptr<Reference>> make_product_sum_reference(const Inputs& inputs, const PathPrecision& precision,
+                                                              std::vector<CheckedOutput> outputs) {
+  if (inputs.fill == InputFill::exact)
+    for (const auto& output : outputs) {
+      const double room = std::ldexp(1.0, integer_bits(output.type));
+      for (const auto& sum : output.sums)
+        if (sum.magnitude > room)
+          return failure("the exact fill is not exact: the products of an output of " + output.role + " add up to " +
+                         number(sum.magnitude) + ", more than " + number(room));
+    }
+  return std::make_unique<ProductSumReference>(inputs, precision, std::move(outputs));
+}
+
+}  // namespace detbench

@@ -1,0 +1,70 @@
+// Verifying sums of products (convolutions, matrix products) against fp64: METHOD section 2.
+#pragma once
+
+#include <cmath>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernels/op.hpp"
+
+namespace detbench {
+
+/// One output in fp64: the sum, the sum of absolute products, and how many products entered.
+struct ProductSum {
+  double value = 0;
+  double magnitude = 0;
+  std::int64_t terms = 0;
+  void add(double a, double b) {
+    value += a * b;
+    magnitude += std::abs(a * b);
+    ++terms;
+  }
+};
+
+/// Which outputs of a tensor are checked: canonical indices, ascending, and their sums.
+struct CheckedOutput {
+  std::string role;
+  DataType type = DataType::f32;
+  Shape shape;
+  std::vector<std::int64_t> indices;
+  std::vector<ProductSum> sums;
+};
+
+/// Precision on the path from inputs to outputs.
+struct PathPrecision {
+  double product_roundoff = 0x1p-24;  ///< unit roundoff of the accumulator, or of the inputs' type under TF32 (2^-11)
+  bool strict_f32 = true;             ///< failing the f32 bound but meeting TF32's is called "lower precision than asked"
+};
+
+/// Holds the checked outputs against an algorithm's. The rules:
+/// - every element of every output must be finite (an unwritten one shows as the NaN it was poisoned with);
+/// - an output of zeros where the answer is not zero is refused by that name;
+/// - `exact` fill and an algorithm that is a sum of products: equality;
+/// - else |error| <= min(c (4 + 2 sqrt(K)), K) u sum|a||b| + r |answer|, with c = Algorithm::bound_constant, K the
+///   products of that output and r the roundoff of the stored type where it is narrower than the accumulator.
+/// Fails when the exact fill is not exact for these sums (their magnitude leaves the narrowest type's integers).
+Result<std::unique_ptr<Reference>> make_product_sum_reference(const Inputs& inputs, const PathPrecision& precision,
+                                                              std::vector<CheckedOutput> outputs);
+
+/// Largest integer p such that all integers of magnitude up to 2^p are values of the type (f32 24, f16 11, bf16 8).
+int integer_bits(DataType type);
+
+/// The fill of one input of a sum of `terms` products. exact: small integers whose products' magnitudes stay within
+/// 2^integer_bits(narrowest) for every output (by range; where a range of 1 is not enough by sparsity, with a margin of
+/// 8 standard deviations over the expected number of non-zero products). rounding: normal deviates. wide: exponents of
+/// +-12 with cancellation.
+FillSpec product_fill(const Inputs& inputs, std::string stream, std::int64_t terms, DataType input, DataType narrowest);
+
+/// Canonical indices to check: all when there are at most `limit`; else a seeded sample of that size, a third of it on
+/// the edges of the shape (first and last index of a dimension), where kernels err first. Ascending, without repeats.
+std::vector<std::int64_t> sample_outputs(const Shape& shape, std::int64_t limit, std::uint64_t seed);
+
+/// How many outputs are worth checking: all up to 4096, or as many as keep the reference near 4e6 products (never fewer
+/// than 256).
+std::int64_t checked_output_limit(std::int64_t outputs, std::int64_t terms);
+
+/// A host tensor's elements, filled as `spec` says and widened to f32, in canonical order. f32 and narrower types only.
+Result<std::vector<float>> filled_values(DataType type, const Shape& shape, const FillSpec& spec);
+
+}  // namespace detbench
