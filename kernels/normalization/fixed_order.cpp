@@ -1,0 +1,250 @@
+// Batch norm whose bits are a function of the problem alone. The order: pixels are cut into fixed chunks; within a chunk
+// pixel p adds to lane p % 8; the lanes meet in a fixed tree; chunks are added in order. A chunk also gives the sum of
+// squared distances from its own mean, so the whole variance is sum(squares) + sum(n*(chunk mean - mean)^2), the
+// two-pass formula with one walk over memory instead of two (Chan, Golub, LeVeque 1983).
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "kernels/normalization/batch_norm.hpp"
+#include "kernels/normalization/geometry.hpp"
+#include "kernels/normalization/kernels.hpp"
+#include "kernels/simple_operation.hpp"
+
+namespace detbench::normalization {
+namespace {
+
+using Row = float[group];
+
+/// ((0+4)+(2+6)) + ((1+5)+(3+7)) for every channel of a group.
+void fold(const float* accumulator, std::int64_t row, std::int64_t width, float* out) {
+  for (std::int64_t c = 0; c < width; ++c) {
+    const auto lane = [&](int l) { return accumulator[l * row + c]; };
+    out[c] = ((lane(0) + lane(4)) + (lane(2) + lane(6))) + ((lane(1) + lane(5)) + (lane(3) + lane(7)));
+  }
+}
+
+/// Work of one chunk and one group of channels, in any layout.
+class ChunkWork {
+ public:
+  ChunkWork(const Geometry& geometry, const Kernels& kernels) : g_(geometry), k_(kernels) {}
+
+  void statistics(const float* x, std::int64_t chunk, std::int64_t channel, std::int64_t width, float* sums, float* squares) const {
+    const auto [begin, end] = range(chunk);
+    const auto count = static_cast<float>(end - begin);
+    alignas(64) float accumulator[lanes * group] = {};
+    alignas(64) float center[group] = {};
+    if (g_.block == 1) {
+      for (std::int64_t c = 0; c < width; ++c) {
+        float lane_sums[lanes] = {}, lane_squares[lanes] = {};
+        g_.for_runs(begin, end, channel + c, [&](std::int64_t at, std::int64_t pixels, int lane) { k_.plane_sum(x + at, pixels, lane, lane_sums); });
+        fold(lane_sums, 1, 1, sums + c);
+        center[c] = sums[c] / count;
+        g_.for_runs(begin, end, channel + c, [&](std::int64_t at, std::int64_t pixels, int lane) {
+          k_.plane_squares(x + at, pixels, lane, center[c], lane_squares);
+        });
+        fold(lane_squares, 1, 1, squares + c);
+      }
+      return;
+    }
+    const auto w = static_cast<int>(width);
+    g_.for_runs(begin, end, channel, [&](std::int64_t at, std::int64_t pixels, int lane) { k_.sum(x + at, g_.stride(), pixels, lane, w, accumulator); });
+    fold(accumulator, group, width, sums);
+    for (std::int64_t c = 0; c < width; ++c) center[c] = sums[c] / count;
+    std::memset(accumulator, 0, sizeof accumulator);
+    g_.for_runs(begin, end, channel, [&](std::int64_t at, std::int64_t pixels, int lane) {
+      k_.squares(x + at, g_.stride(), pixels, lane, w, center, accumulator);
+    });
+    fold(accumulator, group, width, squares);
+  }
+
+  void gradients(const float* x, const float* dy, std::int64_t chunk, std::int64_t channel, std::int64_t width,
+                 const GradientConstants& all, bool relu6, float* sum_dy, float* sum_dyx) const {
+    const auto [begin, end] = range(chunk);
+    if (g_.block == 1) {
+      for (std::int64_t c = 0; c < width; ++c) {
+        float a[lanes] = {}, b[lanes] = {};
+        const std::int64_t i = channel + c;
+        g_.for_runs(begin, end, i, [&](std::int64_t at, std::int64_t pixels, int lane) {
+          k_.plane_gradients(x + at, dy + at, pixels, lane, all.mean[i], all.scale[i], all.shift[i], relu6, a, b);
+        });
+        fold(a, 1, 1, sum_dy + c);
+        fold(b, 1, 1, sum_dyx + c);
+      }
+      return;
+    }
+    alignas(64) float a[lanes * group] = {}, b[lanes * group] = {};
+    const GradientConstants here{all.mean + channel, all.scale + channel, all.shift + channel, nullptr, nullptr, nullptr};
+    g_.for_runs(begin, end, channel, [&](std::int64_t at, std::int64_t pixels, int lane) {
+      k_.gradients(x + at, dy + at, g_.stride(), pixels, lane, static_cast<int>(width), here, relu6, a, b);
+    });
+    fold(a, group, width, sum_dy);
+    fold(b, group, width, sum_dyx);
+  }
+
+  std::pair<std::int64_t, std::int64_t> range(std::int64_t chunk) const {
+    const std::int64_t begin = chunk * g_.chunk_pixels();
+    return {begin, std::min(begin + g_.chunk_pixels(), g_.pixels())};
+  }
+
+ private:
+  const Geometry& g_;
+  const Kernels& k_;
+};
+
+class FixedOrderBatchNorm {
+ public:
+  FixedOrderBatchNorm(const BatchNormProblem& problem, std::string_view layout, const Kernels& kernels)
+      : g_(make_geometry(problem, layout)), relu6_(problem.relu6), kernels_(kernels) {}
+
+  /// Two arrays of partial sums, then per-channel constants.
+  std::size_t workspace_bytes() const { return sizeof(float) * static_cast<std::size_t>(2 * g_.chunks() * row() + 6 * row()); }
+
+  void forward(const float* x, const float* gamma, const float* beta, float* y, float* mean, float* variance, float* workspace) const {
+    float *sums = workspace, *squares = sums + g_.chunks() * row(), *scale = squares + g_.chunks() * row(), *shift = scale + row();
+    const ChunkWork work(g_, kernels_);
+    const std::int64_t tasks = g_.chunks() * g_.groups();
+    const auto count = static_cast<float>(g_.pixels());
+#pragma omp parallel
+    {
+#pragma omp for schedule(static)
+      for (std::int64_t t = 0; t < tasks; ++t) {
+        const auto [chunk, channel, width] = task(t);
+        work.statistics(x, chunk, channel, width, sums + chunk * row() + channel, squares + chunk * row() + channel);
+      }
+#pragma omp for schedule(static)
+      for (std::int64_t i = 0; i < g_.groups(); ++i) {
+        const auto [ignored, channel, width] = task(i);
+        Row total = {}, spread = {}, center = {};
+        for (std::int64_t k = 0; k < g_.chunks(); ++k)
+          for (std::int64_t c = 0; c < width; ++c) total[c] += sums[k * row() + channel + c];
+        for (std::int64_t c = 0; c < width; ++c) center[c] = total[c] / count;
+        for (std::int64_t k = 0; k < g_.chunks(); ++k) {
+          const auto [begin, end] = work.range(k);
+          const auto n = static_cast<float>(end - begin);
+          for (std::int64_t c = 0; c < width; ++c) {
+            const float distance = sums[k * row() + channel + c] / n - center[c];
+            spread[c] += squares[k * row() + channel + c] + n * (distance * distance);
+          }
+        }
+        for (std::int64_t c = 0; c < width; ++c) {
+          const std::int64_t j = channel + c;
+          const float v = spread[c] / count;
+          const bool real = j < g_.channels;  // a padding channel becomes 0*x + 0
+          scale[j] = real ? gamma[j] / std::sqrt(v + batch_norm_epsilon) : 0.0f;
+          shift[j] = real ? beta[j] - center[c] * scale[j] : 0.0f;
+          if (real) mean[j] = center[c], variance[j] = v;
+        }
+      }
+#pragma omp for schedule(static)
+      for (std::int64_t t = 0; t < g_.element_tasks(); ++t)
+        g_.for_elements(t, [&](std::int64_t at, std::int64_t pixels, std::int64_t channel, std::int64_t width) {
+          if (g_.block == 1) kernels_.plane_apply(x + at, y + at, pixels, scale[channel], shift[channel], relu6_);
+          else kernels_.apply(x + at, y + at, g_.stride(), pixels, width, scale + channel, shift + channel, relu6_);
+        });
+    }
+  }
+
+  void backward(const float* x, const float* dy, const float* mean, const float* variance, const float* gamma, const float* beta,
+                float* dx, float* diff_gamma, float* diff_beta, float* workspace) const {
+    float *sums = workspace, *products = sums + g_.chunks() * row(), *constants = products + g_.chunks() * row();
+    float *middle = constants, *scale = middle + row(), *shift = scale + row(), *factor = shift + row(), *offset = factor + row(),
+          *slope = offset + row();
+    const ChunkWork work(g_, kernels_);
+    const std::int64_t tasks = g_.chunks() * g_.groups();
+    const auto count = static_cast<float>(g_.pixels());
+    const GradientConstants all{middle, scale, shift, factor, offset, slope};
+    for (std::int64_t j = 0; j < row(); ++j) {
+      const bool real = j < g_.channels;
+      middle[j] = real ? mean[j] : 0.0f;
+      // The very operations of the forward, so that the mask is the forward's own.
+      scale[j] = real ? gamma[j] / std::sqrt(variance[j] + batch_norm_epsilon) : 0.0f;
+      shift[j] = real && relu6_ ? beta[j] - mean[j] * scale[j] : 0.0f;
+    }
+#pragma omp parallel
+    {
+#pragma omp for schedule(static)
+      for (std::int64_t t = 0; t < tasks; ++t) {
+        const auto [chunk, channel, width] = task(t);
+        work.gradients(x, dy, chunk, channel, width, all, relu6_, sums + chunk * row() + channel, products + chunk * row() + channel);
+      }
+#pragma omp for schedule(static)
+      for (std::int64_t i = 0; i < g_.groups(); ++i) {
+        const auto [ignored, channel, width] = task(i);
+        Row total = {}, product = {};
+        for (std::int64_t k = 0; k < g_.chunks(); ++k)
+          for (std::int64_t c = 0; c < width; ++c) {
+            total[c] += sums[k * row() + channel + c];
+            product[c] += products[k * row() + channel + c];
+          }
+        for (std::int64_t c = 0; c < width; ++c) {
+          const std::int64_t j = channel + c;
+          const bool real = j < g_.channels;
+          const float inverse = real ? 1.0f / std::sqrt(variance[j] + batch_norm_epsilon) : 0.0f;
+          const float dgamma = product[c] * inverse;
+          factor[j] = scale[j];
+          offset[j] = real ? total[c] / count : 0.0f;
+          slope[j] = inverse * (dgamma / count);
+          if (real) diff_gamma[j] = dgamma, diff_beta[j] = total[c];
+        }
+      }
+#pragma omp for schedule(static)
+      for (std::int64_t t = 0; t < g_.element_tasks(); ++t)
+        g_.for_elements(t, [&](std::int64_t at, std::int64_t pixels, std::int64_t channel, std::int64_t width) {
+          if (g_.block == 1) {
+            const auto j = channel;
+            kernels_.plane_apply_gradient(x + at, dy + at, dx + at, pixels, middle[j], scale[j], shift[j], factor[j], offset[j], slope[j], relu6_);
+          } else {
+            const GradientConstants here{middle + channel, scale + channel, shift + channel, factor + channel, offset + channel, slope + channel};
+            kernels_.apply_gradient(x + at, dy + at, dx + at, g_.stride(), pixels, width, here, relu6_);
+          }
+        });
+    }
+  }
+
+ private:
+  struct Task {
+    std::int64_t chunk, channel, width;
+  };
+  /// Chunk by chunk, all groups of a chunk in a row, so that neighbouring tasks touch neighbouring memory.
+  Task task(std::int64_t t) const {
+    const std::int64_t channel = t % g_.groups() * g_.group_width();
+    return {t / g_.groups(), channel, std::min(g_.group_width(), g_.padded_channels() - channel)};
+  }
+  std::int64_t row() const { return (g_.padded_channels() + group - 1) / group * group; }
+
+  Geometry g_;
+  bool relu6_;
+  const Kernels& kernels_;
+};
+
+}  // namespace
+
+Result<SimplePlanParts> make_fixed_order_parts(const Problem& problem, const Kernels& kernels) {
+  auto p = parse_batch_norm(problem);
+  if (!p) return tl::unexpected(p.error());
+  // Blocks of 16 wherever the caller leaves the choice: the bits are the same in every layout.
+  const std::string layout = p->layout == "blocked" ? "nchw16c" : p->layout;
+  auto specs = batch_norm_specs(*p, layout);
+  if (!specs) return tl::unexpected(specs.error());
+  const FixedOrderBatchNorm norm(*p, layout, kernels);
+  SimplePlanParts parts{specs->inputs, specs->outputs, norm.workspace_bytes(), {}, {{"activation_layout", layout}}};
+  const auto at = [](std::span<const Tensor> t, std::size_t i) { return static_cast<float*>(t[i].region.data); };
+  if (p->backward)
+    parts.run = [norm, at, relu6 = p->relu6](std::span<const Tensor> in, std::span<const Tensor> out, Region workspace) {
+      norm.backward(at(in, 0), at(in, 1), at(in, 2), at(in, 3), at(in, 4), relu6 ? at(in, 5) : nullptr, at(out, 0), at(out, 1),
+                    at(out, 2), static_cast<float*>(workspace.data));
+    };
+  else
+    parts.run = [norm, at](std::span<const Tensor> in, std::span<const Tensor> out, Region workspace) {
+      norm.forward(at(in, 0), at(in, 1), at(in, 2), at(out, 0), at(out, 1), at(out, 2), static_cast<float*>(workspace.data));
+    };
+  return parts;
+}
+
+std::unique_ptr<Provider> make_fixed_order_provider() {
+  return std::make_unique<FixedOrderProvider>(
+      "chunks", [](const Problem& problem) { return make_fixed_order_parts(problem, best_kernels()); }, true);
+}
+
+}  // namespace detbench::normalization

@@ -1,0 +1,230 @@
+// The common frame of the small operations (activation, pooling, loss, optimizer, normalization): specs of the tensors,
+// an fp64 evaluation with an error bound per output element, and the comparison with what an algorithm gave.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <bit>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kernels/op.hpp"
+#include "kernels/tensor/compare.hpp"
+#include "kernels/tensor/fill.hpp"
+
+namespace detbench {
+
+/// Half the distance from 1 to the next float: the relative error of one correctly rounded f32 operation.
+inline constexpr double unit_roundoff_f32 = 0x1p-24;
+
+/// The fp64 answer for one output, in canonical order. A value passes when it lies within `bound` of `value`, or of
+/// `alternative` where that is given: next to a kink both sides of it are right answers.
+struct Expected {
+  std::vector<double> value, bound, alternative;
+};
+
+/// Compares outputs in host memory (any layout, f32) with the fp64 answers.
+inline Result<Verification> compare_with_expected(const std::vector<Expected>& expected, std::span<const Tensor> outputs) {
+  if (outputs.size() != expected.size())
+    return invalid_input(std::to_string(outputs.size()) + " outputs were given where " +
+                         std::to_string(expected.size()) + " are expected");
+  Verification found;
+  double squared_error = 0, squared_norm = 0;
+  std::vector<std::byte> bytes;
+  for (std::size_t t = 0; t < outputs.size(); ++t) {
+    const auto& e = expected[t];
+    if (outputs[t].spec.type != DataType::f32 || element_count(outputs[t].spec.shape) != static_cast<std::int64_t>(e.value.size()))
+      return invalid_input("output '" + outputs[t].spec.role + "' is not an f32 tensor of " + std::to_string(e.value.size()) + " elements");
+    gather_canonical(outputs[t], bytes);
+    const float* actual = reinterpret_cast<const float*>(bytes.data());
+    for (std::size_t i = 0; i < e.value.size(); ++i) {
+      double want = e.value[i];
+      double error = std::abs(actual[i] - want);
+      if (!e.alternative.empty() && std::abs(actual[i] - e.alternative[i]) < error) {
+        want = e.alternative[i];
+        error = std::abs(actual[i] - want);
+      }
+      squared_error += error * error;
+      squared_norm += want * want;
+      const float rounded = static_cast<float>(want);
+      found.max_ulp = std::max(found.max_ulp, ulp_distance(DataType::f32, std::bit_cast<std::uint32_t>(actual[i]),
+                                                           std::bit_cast<std::uint32_t>(rounded)));
+      // A NaN compares false with everything, so the test is for success.
+      const bool good = error <= e.bound[i];
+      const double ratio = e.bound[i] > 0 ? error / e.bound[i] : (good ? 0 : 2);
+      if (ratio > found.bound_ratio) found.bound_ratio = ratio;
+      if (!good && found.reason.empty())
+        found.reason = outputs[t].spec.role + "[" + std::to_string(i) + "] is " + std::to_string(actual[i]) + ", should be " +
+                       std::to_string(want) + " within " + std::to_string(e.bound[i]);
+    }
+    found.checked += e.value.size();
+  }
+  found.outputs = found.checked;
+  found.passed = found.reason.empty();
+  found.relative_l2 = squared_norm > 0 ? std::sqrt(squared_error / squared_norm) : std::sqrt(squared_error);
+  return found;
+}
+
+/// A prepared function of tensors: what a plan of a simple operation runs. `run` may use the OpenMP threads in force.
+struct SimplePlanParts {
+  std::vector<TensorSpec> inputs, outputs;
+  std::size_t workspace_bytes = 0;
+  std::function<void(std::span<const Tensor> inputs, std::span<const Tensor> outputs, Region workspace)> run;
+  std::map<std::string, std::string> notes;
+};
+
+class SimpleOp final : public Op {
+ public:
+  SimpleOp(const SimplePlanParts& parts, std::span<const Tensor> inputs, std::span<const Tensor> outputs, Region workspace)
+      : run_(parts.run), inputs_(inputs.begin(), inputs.end()), outputs_(outputs.begin(), outputs.end()), workspace_(workspace) {}
+  Status enqueue() override {
+    run_(inputs_, outputs_, workspace_);
+    return {};
+  }
+
+ private:
+  decltype(SimplePlanParts::run) run_;
+  std::vector<Tensor> inputs_, outputs_;
+  Region workspace_;
+};
+
+/// Whether tensors are what a plan asked for, with the reason when not.
+inline Status matches_specs(std::span<const Tensor> tensors, const std::vector<TensorSpec>& specs, const char* side) {
+  if (tensors.size() != specs.size())
+    return invalid_input(std::string("the plan wants ") + std::to_string(specs.size()) + " " + side + ", got " + std::to_string(tensors.size()));
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    const auto& t = tensors[i];
+    if (t.spec.type != specs[i].type || t.spec.shape != specs[i].shape || t.spec.layout != specs[i].layout || !t.region.data ||
+        t.region.bytes < specs[i].bytes())
+      return invalid_input(std::string(side) + " '" + specs[i].role + "' differs from the plan in type, shape, layout or size");
+  }
+  return {};
+}
+
+class SimplePlan final : public Plan {
+ public:
+  explicit SimplePlan(SimplePlanParts parts) : parts_(std::move(parts)) {}
+  const std::vector<TensorSpec>& inputs() const override { return parts_.inputs; }
+  const std::vector<TensorSpec>& outputs() const override { return parts_.outputs; }
+  std::size_t workspace_bytes() const override { return parts_.workspace_bytes; }
+  std::map<std::string, std::string> notes() const override { return parts_.notes; }
+  Result<std::unique_ptr<Op>> bind(std::span<const Tensor> inputs, std::span<const Tensor> outputs, Region workspace,
+                                   Stream&) override {
+    if (auto s = matches_specs(inputs, parts_.inputs, "inputs"); !s) return tl::unexpected(s.error());
+    if (auto s = matches_specs(outputs, parts_.outputs, "outputs"); !s) return tl::unexpected(s.error());
+    if (workspace.bytes < parts_.workspace_bytes)
+      return invalid_input("the plan wants a workspace of " + std::to_string(parts_.workspace_bytes) + " bytes, got " + std::to_string(workspace.bytes));
+    return std::make_unique<SimpleOp>(parts_, inputs, outputs, workspace);
+  }
+
+ private:
+  SimplePlanParts parts_;
+};
+
+/// The claim of every algorithm whose order of operations is a function of logical indices alone.
+inline Claim claim_by_construction() {
+  return {Guarantee::gpu_to_gpu, "by construction", std::vector<Scope>(all_scopes.begin(), all_scopes.end())};
+}
+
+/// A `fixed_order` provider with one algorithm on the CPU.
+class FixedOrderProvider final : public Provider {
+ public:
+  using MakeParts = std::function<Result<SimplePlanParts>(const Problem&)>;
+  FixedOrderProvider(std::string algorithm, MakeParts make, bool sum_of_products)
+      : algorithm_(std::move(algorithm)), make_(std::move(make)), sum_of_products_(sum_of_products) {}
+  std::string_view name() const override { return "fixed_order"; }
+  Result<std::vector<Offer>> offers(const Problem& problem, Device& device) const override {
+    Offer offer{{"fixed_order", algorithm_, {}, claim_by_construction(), sum_of_products_, 1.0}, std::nullopt};
+    if (device.kind() != DeviceKind::cpu)
+      offer.unsupported = Reason{"fixed_order " + problem.op + " exists for the CPU only", Reason::Kind::unsupported};
+    else if (auto parts = make_(problem); !parts)
+      return tl::unexpected(parts.error());
+    return std::vector<Offer>{std::move(offer)};
+  }
+  Result<std::unique_ptr<Plan>> plan(const Problem& problem, const Algorithm& algorithm, Device& device) const override {
+    if (device.kind() != DeviceKind::cpu) return unsupported("fixed_order " + problem.op + " exists for the CPU only");
+    if (algorithm.name != algorithm_ || !algorithm.options.empty())
+      return invalid_input("fixed_order has no algorithm '" + algorithm_id(algorithm).substr(0, 100) + "' for " + problem.op + "; it has fixed_order:" + algorithm_);
+    auto parts = make_(problem);
+    if (!parts) return tl::unexpected(parts.error());
+    return std::make_unique<SimplePlan>(std::move(*parts));
+  }
+
+ private:
+  std::string algorithm_;
+  MakeParts make_;
+  bool sum_of_products_;
+};
+
+/// What a simple operation knows about one problem.
+struct SimpleCase {
+  std::vector<TensorSpec> inputs, outputs;  ///< canonical layouts
+  Cost cost;
+  /// fp64 answers from fp64 inputs, all in canonical order; integers come widened too.
+  std::function<std::vector<Expected>(const std::vector<std::vector<double>>& inputs)> evaluate;
+};
+
+class SimpleOperation : public Operation {
+ public:
+  explicit SimpleOperation(std::string op) : op_(std::move(op)) {}
+  std::string_view op() const override { return op_; }
+  Status check(const Problem& problem) const override {
+    if (problem.op != op_) return invalid_input("'" + problem.op + "' is not '" + op_ + "'");
+    if (auto c = describe(problem); !c) return tl::unexpected(c.error());
+    return {};
+  }
+  Cost cost(const Problem& problem) const override {
+    auto c = describe(problem);
+    return c ? c->cost : Cost{};
+  }
+  const std::vector<std::unique_ptr<Provider>>& providers() const override { return providers_; }
+  Result<std::unique_ptr<Reference>> reference(const Problem& problem, const Inputs& inputs) const override {
+    auto c = describe(problem);
+    if (!c) return tl::unexpected(c.error());
+    std::vector<std::vector<double>> values;
+    for (const auto& spec : c->inputs) {
+      auto filling = fill(problem, spec, inputs);
+      if (!filling) return tl::unexpected(filling.error());
+      std::vector<std::byte> memory(spec.bytes());
+      const Tensor tensor{spec, {memory.data(), memory.size()}};
+      if (auto s = fill_on_host(tensor, *filling); !s) return tl::unexpected(s.error());
+      std::vector<double> wide(element_count(spec.shape));
+      for (std::size_t i = 0; i < wide.size(); ++i)
+        wide[i] = spec.type == DataType::i32 ? reinterpret_cast<const std::int32_t*>(memory.data())[i]
+                                             : reinterpret_cast<const float*>(memory.data())[i];
+      values.push_back(std::move(wide));
+    }
+    auto expected = c->evaluate(values);
+    // With the exact fill every sum of products has one right answer.
+    if (inputs.fill == InputFill::exact && has_exact_fill())
+      for (auto& e : expected) std::fill(e.bound.begin(), e.bound.end(), 0.0);
+    return std::make_unique<Answer>(std::move(expected));
+  }
+
+ protected:
+  virtual Result<SimpleCase> describe(const Problem& problem) const = 0;
+  void add_provider(std::unique_ptr<Provider> provider) { providers_.push_back(std::move(provider)); }
+
+ private:
+  struct Answer final : Reference {
+    explicit Answer(std::vector<Expected> e) : expected(std::move(e)) {}
+    Result<Verification> check(const Algorithm&, std::span<const Tensor> outputs) const override {
+      return compare_with_expected(expected, outputs);
+    }
+    std::vector<Expected> expected;
+  };
+  std::string op_;
+  std::vector<std::unique_ptr<Provider>> providers_;
+};
+
+/// Refuses types other than the only ones the small operations have.
+inline Status require_f32(const Problem& problem) {
+  if (problem.types == "f32_f32_strict") return {};
+  return invalid_input("types '" + problem.types.substr(0, 60) + "' do not exist for " + problem.op + "; f32_f32_strict does");
+}
+
+}  // namespace detbench

@@ -1,0 +1,180 @@
+#include "kernels/normalization/batch_norm.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+
+#include "kernels/normalization/kernels.hpp"
+#include "kernels/simple_operation.hpp"
+#include "tests/kernels/plan_runner.hpp"
+
+namespace detbench::normalization {
+Result<SimplePlanParts> make_fixed_order_parts(const Problem& problem, const Kernels& kernels);
+}
+
+namespace detbench {
+namespace {
+
+using testing::PlanRunner;
+
+const Operation& operation_named(const std::string& op) {
+  static const auto operations = make_batch_norm_operations();
+  for (const auto& o : operations)
+    if (o->op() == op) return *o;
+  throw std::runtime_error(op);
+}
+
+const char* const all_ops[] = {"batch_norm_fwd", "batch_norm_bwd", "batch_norm_relu6_fwd", "batch_norm_relu6_bwd"};
+// Odd channel counts, planes that are no multiple of the lanes, one chunk and several chunks that end inside images.
+const char* const shapes[] = {"mb2_c24_h7_w5", "mb3_c37_h9_w9", "mb1_c1_h1_w1", "mb5_c16_h12_w11", "mb2_c144_h3_w3"};
+
+struct Case {
+  std::string op, shape, layout;
+};
+class EveryOffer : public ::testing::TestWithParam<Case> {};
+
+TEST_P(EveryOffer, AgreesWithTheReference) {
+  const auto& c = GetParam();
+  const auto& operation = operation_named(c.op);
+  const Problem problem{c.op, c.shape, "f32_f32_strict", c.layout};
+  PlanRunner runner;
+  int tried = 0;
+  for (const auto& provider : operation.providers()) {
+    const auto offers = provider->offers(problem, runner.device()).value();
+    for (const auto& offer : offers) {
+      if (offer.unsupported) continue;
+      for (auto fill : {InputFill::rounding, InputFill::wide}) {
+        const auto found = runner.verify(operation, problem, offer.algorithm, {fill, 7});
+        EXPECT_TRUE(found.passed) << case_id(problem, offer.algorithm) << " " << to_text(fill) << ": " << found.reason << " ratio " << found.bound_ratio;
+        EXPECT_GT(found.checked, 0u);
+        ++tried;
+      }
+    }
+  }
+  EXPECT_GE(tried, 2);
+}
+
+std::vector<Case> every_case() {
+  std::vector<Case> cases;
+  for (const char* op : all_ops)
+    for (const char* shape : shapes)
+      for (const char* layout : {"nhwc", "nchw", "nchw16c", "nchw8c", "blocked"}) cases.push_back({op, shape, layout});
+  return cases;
+}
+INSTANTIATE_TEST_SUITE_P(BatchNorm, EveryOffer, ::testing::ValuesIn(every_case()),
+                         [](const auto& info) { return info.param.op + "_" + info.param.shape + "_" + info.param.layout; });
+
+TEST(FixedOrderBatchNorm, BitsDoNotDependOnThreadsLayoutOrInstructionSet) {
+  for (const char* op : all_ops)
+    for (const char* shape : {"mb3_c37_h9_w9", "mb4_c40_h24_w24"}) {
+      std::set<std::string> digests;
+      int runs = 0;
+      for (int threads : {1, 2, 3, 5})
+        for (const char* layout : {"nhwc", "nchw", "nchw16c", "nchw8c"})
+          for (auto set : {normalization::InstructionSet::baseline, normalization::InstructionSet::avx2, normalization::InstructionSet::avx512}) {
+            const auto* kernels = normalization::kernels_for(set);
+            if (!kernels || (threads != 3 && set != normalization::InstructionSet::baseline)) continue;
+            const Problem problem{op, shape, "f32_f32_strict", layout};
+            SimplePlan plan(normalization::make_fixed_order_parts(problem, *kernels).value());
+            PlanRunner runner(threads);
+            ASSERT_TRUE(runner.run(plan, operation_named(op), problem, {InputFill::rounding, 3}));
+            digests.insert(to_hex(runner.digest()));
+            ++runs;
+          }
+      EXPECT_EQ(digests.size(), 1u) << op << " " << shape;
+      EXPECT_GE(runs, 16);
+    }
+}
+
+// E[x^2] - E[x]^2 in f32 would lose everything here: the mean is 4096, the deviation about 1. A chunk mean is rounded by up
+// to 2.4e-4 and stands some 0.1 from the mean, so each chunk may be off by 2 * 0.1 * 2.4e-4.
+TEST(FixedOrderBatchNorm, VarianceSurvivesALargeMean) {
+  const Problem problem = batch_norm_problem(false, false, 4, 16, 16, 16, "nhwc");
+  PlanRunner runner;
+  auto plan = operation_named("batch_norm_fwd").find_provider("fixed_order")->plan(problem, {"fixed_order", "chunks", {}, {}}, runner.device()).value();
+  std::vector<Tensor> inputs{runner.filled(plan->inputs()[0], {FillSpec::Kind::normal, 5, "x", 1.0, 1, 1.0}),
+                             runner.filled(plan->inputs()[1], {FillSpec::Kind::constant, 5, "g", 1.0, 1, 1.0}),
+                             runner.filled(plan->inputs()[2], {FillSpec::Kind::constant, 5, "b", 0.0, 1, 1.0})};
+  float* x = static_cast<float*>(inputs[0].region.data);
+  for (int i = 0; i < 4 * 16 * 16 * 16; ++i) x[i] += 4096.0f;
+  ASSERT_TRUE(runner.run(*plan, operation_named("batch_norm_fwd"), problem, {}, inputs));
+  const float* variance = static_cast<const float*>(runner.outputs()[2].region.data);
+  for (int c = 0; c < 16; ++c) {
+    long double mean = 0, spread = 0;
+    for (int p = 0; p < 1024; ++p) mean += x[p * 16 + c];
+    mean /= 1024;
+    for (int p = 0; p < 1024; ++p) spread += (x[p * 16 + c] - mean) * (x[p * 16 + c] - mean);
+    EXPECT_NEAR(variance[c], static_cast<double>(spread / 1024), 1e-4) << c;
+  }
+}
+
+// The reference itself: the fp64 backward against central differences of an fp64 forward written here anew.
+TEST(BatchNormReference, GradientAgreesWithFiniteDifferences) {
+  const int m = 12, channels = 3;
+  PlanRunner runner;
+  const Problem problem = batch_norm_problem(true, false, 1, channels, 3, 4, "nhwc");
+  auto plan = operation_named("batch_norm_bwd").find_provider("fixed_order")->plan(problem, {"fixed_order", "chunks", {}, {}}, runner.device()).value();
+  std::vector<Tensor> inputs;
+  for (const auto& spec : plan->inputs()) inputs.push_back(runner.filled(spec, {FillSpec::Kind::normal, 11, spec.role, 1.0, 1, 1.0}));
+  const auto at = [&](int i) { return static_cast<float*>(inputs[i].region.data); };
+  const auto loss = [&](const std::vector<double>& x) {
+    double total = 0;
+    for (int c = 0; c < channels; ++c) {
+      double mean = 0, variance = 0;
+      for (int p = 0; p < m; ++p) mean += x[p * channels + c] / m;
+      for (int p = 0; p < m; ++p) variance += std::pow(x[p * channels + c] - mean, 2) / m;
+      for (int p = 0; p < m; ++p)
+        total += at(1)[p * channels + c] * (at(4)[c] * (x[p * channels + c] - mean) / std::sqrt(variance + static_cast<double>(batch_norm_epsilon)));
+    }
+    return total;
+  };
+  std::vector<double> x(at(0), at(0) + m * channels);
+  for (int c = 0; c < channels; ++c) {  // the op takes the statistics of its forward
+    double mean = 0, variance = 0;
+    for (int p = 0; p < m; ++p) mean += x[p * channels + c] / m;
+    for (int p = 0; p < m; ++p) variance += std::pow(x[p * channels + c] - mean, 2) / m;
+    at(2)[c] = static_cast<float>(mean), at(3)[c] = static_cast<float>(variance);
+  }
+  ASSERT_TRUE(runner.run(*plan, operation_named("batch_norm_bwd"), problem, {}, inputs));
+  const float* dx = static_cast<const float*>(runner.outputs()[0].region.data);
+  for (int i = 0; i < m * channels; ++i) {
+    const double h = 1e-5, keep = x[i];
+    x[i] = keep + h;
+    const double above = loss(x);
+    x[i] = keep - h;
+    const double below = loss(x);
+    x[i] = keep;
+    EXPECT_NEAR(dx[i], (above - below) / (2 * h), 2e-5) << i;
+  }
+}
+
+TEST(BatchNormProblem, RefusesWhatItDoesNotKnow) {
+  const auto reason = [](Problem p) { return parse_batch_norm(p).error().text; };
+  EXPECT_NE(reason({"batch_norm_fwd", "mb8_c0_h1_w1", "f32_f32_strict", "nhwc"}).find("c0"), std::string::npos);
+  EXPECT_NE(reason({"batch_norm_fwd", "mb8_h1_w1", "f32_f32_strict", "nhwc"}).find("mbN_cN_hN_wN"), std::string::npos);
+  EXPECT_NE(reason({"batch_norm_fwd", "mb8_c8_h1_w1", "bf16_f32_strict", "nhwc"}).find("bf16"), std::string::npos);
+  EXPECT_NE(reason({"batch_norm_fwd", "mb8_c8_h1_w1", "f32_f32_strict", "chwn"}).find("chwn"), std::string::npos);
+  EXPECT_NE(reason({"batch_norm_fwd", "mb1048576_c1048576_h65536_w65536", "f32_f32_strict", "nhwc"}).find("2^36"), std::string::npos);
+  EXPECT_NE(reason({"layer_norm", "mb8_c8_h1_w1", "f32_f32_strict", "nhwc"}).find("layer_norm"), std::string::npos);
+}
+
+TEST(MovingStatistics, FollowKeras) {
+  PlanRunner runner;
+  auto plan = plan_moving_statistics(2, 0.999);
+  std::vector<Tensor> in, out;
+  for (const auto& s : plan->inputs()) in.push_back(runner.allocate(s));
+  for (const auto& s : plan->outputs()) out.push_back(runner.allocate(s));
+  const auto set = [](const Tensor& t, float a, float b) { static_cast<float*>(t.region.data)[0] = a, static_cast<float*>(t.region.data)[1] = b; };
+  set(in[0], 1.0f, -2.0f), set(in[1], 4.0f, 0.5f), set(out[0], 0.0f, 3.0f), set(out[1], 1.0f, 1.0f);
+  auto op = plan->bind(in, out, {}, runner.stream()).value();
+  ASSERT_TRUE(op->enqueue());
+  const auto get = [](const Tensor& t, int i) { return static_cast<const float*>(t.region.data)[i]; };
+  EXPECT_FLOAT_EQ(get(out[0], 0), 0.001f);
+  EXPECT_FLOAT_EQ(get(out[0], 1), 3.0f * 0.999f - 0.002f);
+  EXPECT_FLOAT_EQ(get(out[1], 0), 0.999f + 0.004f);
+  EXPECT_FLOAT_EQ(get(out[1], 1), 0.999f + 0.0005f);
+}
+
+}  // namespace
+}  // namespace detbench
