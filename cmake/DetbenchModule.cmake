@@ -2,8 +2,6 @@
 # Optional libraries show in file names, so that no function holds an #ifdef (DESIGN section 3): `onednn.cpp` or
 # `*_onednn.cpp` is built where oneDNN was found and `onednn_absent.cpp` or `*_onednn_absent.cpp` where it was not;
 # likewise `tbb`, and `cuda` together with every .cu file. The absent half answers with the reason.
-set(DETBENCH_HAS_ONEDNN ${OneDNN_FOUND})
-set(DETBENCH_HAS_TBB ${TBB_FOUND})
 
 function(detbench_sources out)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
