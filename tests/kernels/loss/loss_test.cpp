@@ -1,0 +1,77 @@
+#include "kernels/loss/loss.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+
+#include "tests/kernels/plan_runner.hpp"
+
+namespace detbench {
+namespace {
+
+using testing::PlanRunner;
+const Algorithm algorithm{"fixed_order", "lanes", {}, {}};
+
+TEST(SoftmaxCrossEntropy, AgreesWithTheReferenceAtAnyThreadCount) {
+  const auto operation = make_softmax_cross_entropy_operation();
+  for (auto [n, k] : {std::pair{8, 1000}, {1, 1}, {3, 2}, {17, 37}}) {
+    std::set<std::string> digests;
+    for (int threads : {1, 2, 5})
+      for (auto fill : {InputFill::wide, InputFill::rounding}) {
+        const Problem problem = softmax_cross_entropy_problem(n, k);
+        PlanRunner runner(threads);
+        const auto found = runner.verify(*operation, problem, algorithm, {fill, 5});
+        EXPECT_TRUE(found.passed) << problem_id(problem) << " " << to_text(fill) << ": " << found.reason;
+        if (fill == InputFill::rounding) digests.insert(to_hex(runner.digest()));
+      }
+    EXPECT_EQ(digests.size(), 1u);
+  }
+}
+
+/// Logits and labels given; returns loss and gradient.
+std::pair<float, std::vector<float>> evaluate(const std::vector<float>& logits, const std::vector<std::int32_t>& labels) {
+  const auto operation = make_softmax_cross_entropy_operation();
+  const Problem problem = softmax_cross_entropy_problem(static_cast<std::int64_t>(labels.size()), static_cast<std::int64_t>(logits.size() / labels.size()));
+  PlanRunner runner;
+  auto plan = operation->providers()[0]->plan(problem, algorithm, runner.device()).value();
+  std::vector<Tensor> inputs{runner.allocate(plan->inputs()[0]), runner.allocate(plan->inputs()[1])};
+  std::memcpy(inputs[0].region.data, logits.data(), logits.size() * 4);
+  std::memcpy(inputs[1].region.data, labels.data(), labels.size() * 4);
+  EXPECT_TRUE(runner.run(*plan, *operation, problem, {}, inputs));
+  const float* diff = static_cast<const float*>(runner.outputs()[1].region.data);
+  return {*static_cast<const float*>(runner.outputs()[0].region.data), std::vector<float>(diff, diff + logits.size())};
+}
+
+TEST(SoftmaxCrossEntropy, GradientAgreesWithFiniteDifferencesInLongDouble) {
+  const std::vector<float> logits{0.5f, -1.25f, 2.0f, 0.125f, 3.0f, -0.75f};
+  const std::vector<std::int32_t> labels{2, 0};
+  const auto loss = [&](std::vector<long double> x) {
+    long double total = 0;
+    for (int n = 0; n < 2; ++n) {
+      long double sum = 0;
+      for (int j = 0; j < 3; ++j) sum += std::exp(x[n * 3 + j]);
+      total += std::log(sum) - x[n * 3 + labels[n]];
+    }
+    return total / 2;
+  };
+  const auto [value, diff] = evaluate(logits, labels);
+  std::vector<long double> x(logits.begin(), logits.end());
+  EXPECT_NEAR(value, static_cast<double>(loss(x)), 1e-6);
+  for (int i = 0; i < 6; ++i) {
+    auto above = x, below = x;
+    above[i] += 1e-6L, below[i] -= 1e-6L;
+    EXPECT_NEAR(diff[i], static_cast<double>((loss(above) - loss(below)) / 2e-6L), 1e-6) << i;
+  }
+}
+
+TEST(SoftmaxCrossEntropy, SurvivesHugeLogitsAndMarksBadLabels) {
+  const auto [huge, diff] = evaluate({1e30f, -1e30f, 80.0f, 100.0f}, {0, 1});
+  EXPECT_TRUE(std::isfinite(huge));
+  for (float d : diff) EXPECT_TRUE(std::isfinite(d));
+  EXPECT_TRUE(std::isnan(evaluate({1, 2, 3}, {3}).first));
+  EXPECT_TRUE(std::isnan(evaluate({1, 2, 3}, {-1}).first));
+}
+
+}  // namespace
+}  // namespace detbench
