@@ -1,0 +1,171 @@
+// Rows of the charts that show single ops: tradeoff, price, reductions.
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "bench/analysis/chart_data.hpp"
+
+namespace detbench::analysis {
+namespace {
+
+constexpr double us = 1e6;
+constexpr int lanes = 5;  ///< arms of one tier are spread over lanes, so that equal times do not cover each other
+
+Json number(const std::optional<double>& value) { return value && std::isfinite(*value) ? Json(*value) : Json(nullptr); }
+
+std::optional<double> error_ulp(const Record& record) {
+  return record.verification ? std::optional<double>(static_cast<double>(record.verification->max_ulp)) : std::nullopt;
+}
+
+/// Most distinct digests that any sampling scope saw, and the runs behind it.
+std::pair<std::uint32_t, std::uint32_t> sampled_distinct(const Record& record) {
+  std::uint32_t distinct = 0, runs = 0;
+  for (const auto& scope : record.agreement) {
+    if (!is_sampling(scope.scope) || scope.runs == 0) continue;
+    distinct = std::max(distinct, scope.distinct);
+    runs += scope.runs;
+  }
+  return {distinct, runs};
+}
+
+/// Timed comparisons with more than one arm, those whose agreement costs most first: they are worth a panel.
+std::vector<const ComparisonView*> worth_a_panel(const std::vector<ComparisonView>& views, std::size_t most) {
+  std::vector<std::pair<double, const ComparisonView*>> ranked;
+  for (const auto& view : views) {
+    const auto timed = std::count_if(view.arms.begin(), view.arms.end(), [](const ArmView& a) { return a.timed(); });
+    if (is_train_step(view) || timed < 2) continue;
+    const auto price = price_of(view, Demand::partition);
+    // A problem without any agreeing arm is the dearest of all.
+    ranked.emplace_back(price.ratio ? *price.ratio : price.untested ? 0.0 : 1e9, &view);
+  }
+  std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::vector<const ComparisonView*> chosen;
+  for (const auto& [ratio, view] : ranked)
+    if (chosen.size() < most) chosen.push_back(view);
+  return chosen;
+}
+
+double relative_time(const ComparisonView& view, const ArmView& arm) {
+  if (arm.ratio) return arm.ratio->middle;
+  const auto& base = view.fastest ? view.arms[*view.fastest] : view.arms.front();
+  return arm.time->median_s / base.time->median_s;
+}
+
+}  // namespace
+
+Json tradeoff_rows(const std::vector<ComparisonView>& views, std::size_t most_problems) {
+  Json rows = Json::array();
+  int panel_rank = 0;
+  double widest = 1;
+  const auto panels = worth_a_panel(views, most_problems);
+  for (const auto* view : panels)
+    for (const auto& arm : view->arms)
+      if (arm.timed()) widest = std::max(widest, relative_time(*view, arm));
+  for (const auto* view : panels) {
+    std::map<Tier, int> seen;
+    const auto band = view->symmetric_band();
+    for (const auto& arm : view->arms) {
+      if (!arm.timed()) continue;
+      const double ratio = relative_time(*view, arm);
+      rows.push_back({{"panel", view->group() + "  " + view->label},
+                      {"panel_rank", panel_rank},
+                      {"algorithm", arm.algorithm},
+                      {"provider", arm.provider},
+                      {"claim", claim_word(*arm.record)},
+                      {"tier", to_text(arm.tier)},
+                      {"slot", seen[arm.tier]++ % lanes},
+                      {"ratio", ratio},
+                      {"time_us", arm.time->median_s * us},
+                      {"max_ulp", number(error_ulp(*arm.record))},
+                      {"workspace_kib", arm.record->workspace_bytes ? Json(static_cast<double>(*arm.record->workspace_bytes) / 1024) : Json()},
+                      {"frontier", arm.frontier_agreement},
+                      {"text_side", std::log(ratio) > 0.55 * std::log(widest) && ratio > 1 ? "left" : "right"},
+                      {"timing", view->busy ? "ambiguous: busy machine" : arm.slow() ? "slow: one timing" : std::string(to_text(arm.verdict))},
+                      {"band_low", number(band ? std::optional(band->low) : std::nullopt)},
+                      {"band_high", number(band ? std::optional(band->high) : std::nullopt)},
+                      {"replay", arm.record->replay}});
+    }
+    ++panel_rank;
+  }
+  return rows;
+}
+
+Json price_rows(const std::vector<ComparisonView>& views) {
+  struct Entry {
+    const ComparisonView* view;
+    Price strict, loose;
+    double sort;
+  };
+  std::vector<Entry> entries;
+  for (const auto& view : views) {
+    if (is_train_step(view)) continue;
+    Entry e{&view, price_of(view, Demand::partition), price_of(view, Demand::run_to_run), 0};
+    if (e.strict.why_not == "nothing was timed" && e.loose.why_not == "nothing was timed") continue;
+    e.sort = e.strict.ratio.value_or(e.strict.untested ? 0 : 1e9);
+    entries.push_back(e);
+  }
+  std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.sort > b.sort; });
+  Json rows = Json::array();
+  int rank = 0;
+  for (const auto& e : entries) {
+    const auto band = e.view->symmetric_band();
+    for (const auto* price : {&e.loose, &e.strict}) {
+      const auto* chosen = price->chosen;
+      rows.push_back({{"group", e.view->group()},
+                      {"label", e.view->label},
+                      {"rank", rank},
+                      {"demand", to_text(price->demand)},
+                      {"ratio", number(price->ratio)},
+                      {"low", price->interval ? Json(price->interval->low) : Json()},
+                      {"high", price->interval ? Json(price->interval->high) : Json()},
+                      {"verdict", e.view->busy ? "ambiguous: busy machine" : std::string(to_text(price->verdict))},
+                      {"band_low", number(band ? std::optional(band->low) : std::nullopt)},
+                      {"band_high", number(band ? std::optional(band->high) : std::nullopt)},
+                      {"fastest", price->fastest ? price->fastest->algorithm : ""},
+                      {"chosen", chosen ? chosen->algorithm : ""},
+                      {"fastest_us", price->fastest ? Json(price->fastest->time->median_s * us) : Json()},
+                      {"chosen_us", chosen ? Json(chosen->time->median_s * us) : Json()},
+                      {"note", price->why_not},
+                      {"replay", chosen ? chosen->record->replay : ""}});
+    }
+    ++rank;
+  }
+  return rows;
+}
+
+Json reduction_rows(const std::vector<ComparisonView>& views) {
+  Json rows = Json::array();
+  std::map<std::string, std::map<std::string, double>> best;  // group, algorithm: best GB/s, for the order of rows
+  for (const auto& view : views) {
+    if (!is_reduction(view) || !view.info || !view.info->bytes) continue;
+    for (const auto& arm : view.arms) {
+      if (!arm.timed()) continue;
+      const double rate = *view.info->bytes / arm.time->median_s / 1e9;
+      const auto [distinct, runs] = sampled_distinct(*arm.record);
+      const auto& check = arm.record->verification;
+      rows.push_back({{"group", view.group()},
+                      {"algorithm", arm.algorithm},
+                      {"provider", arm.provider},
+                      {"claim", claim_word(*arm.record)},
+                      {"size", view.label},
+                      {"gb_per_s", rate},
+                      {"distinct", distinct == 0 ? Json() : Json(distinct)},
+                      {"runs", runs},
+                      {"max_ulp", number(error_ulp(*arm.record))},
+                      {"relative_l2", number(check ? std::optional(check->relative_l2) : std::nullopt)},
+                      {"tier", to_text(arm.tier)},
+                      {"time_us", arm.time->median_s * us},
+                      {"replay", arm.record->replay}});
+      auto& mine = best[view.group()][arm.algorithm];
+      mine = std::max(mine, rate);
+    }
+  }
+  for (auto& row : rows) {
+    const auto& group = best[row["group"].get<std::string>()];
+    const double mine = group.at(row["algorithm"].get<std::string>());
+    row["rank"] = std::count_if(group.begin(), group.end(), [&](const auto& other) { return other.second > mine; });
+  }
+  return rows;
+}
+
+}  // namespace detbench::analysis
