@@ -86,6 +86,8 @@ Result<FillPlan> plan_fill(DataType type, const FillSpec& spec) {
   if (!std::isfinite(spec.scale)) return out_of_range("scale", std::to_string(spec.scale), "the finite numbers", type);
   if (integer && spec.kind == Kind::constant && (spec.scale != std::floor(spec.scale) || std::abs(spec.scale) > 0x1p53))
     return out_of_range("scale", std::to_string(spec.scale), "the integers up to 2^53", type);
+  if (type == DataType::i32 && spec.kind == Kind::constant && (spec.scale < -0x1p31 || spec.scale >= 0x1p31))
+    return out_of_range("scale", std::to_string(spec.scale), "[-2^31, 2^31)", type);
   if (type == DataType::u8 && spec.kind == Kind::constant && (spec.scale < 0 || spec.scale > 255))
     return out_of_range("scale", std::to_string(spec.scale), "[0, 255]", type);
   if (integer && (spec.kind == Kind::uniform || spec.kind == Kind::normal || spec.kind == Kind::wide))

@@ -40,9 +40,9 @@ struct FillGroup;
 
 /// Non-zero integer of [-limit, limit] with the plan's density, from 64 random bits.
 DETBENCH_HOST_DEVICE constexpr std::int64_t draw_integer(const FillPlan& plan, std::uint32_t choice, std::uint32_t value) {
-  if (choice >= plan.threshold) return 0;
   const std::int64_t v = static_cast<std::int64_t>(std::uint64_t{value} * static_cast<std::uint64_t>(2 * plan.limit) >> 32);
-  return v < plan.limit ? v - plan.limit : v - plan.limit + 1;
+  // Without branches: the draws are random, so half of all branches would be mispredicted.
+  return (v - plan.limit + (v >= plan.limit)) & -static_cast<std::int64_t>(choice < plan.threshold);
 }
 
 template <>
