@@ -1,0 +1,160 @@
+// The program as a user meets it: good input works, nonsense gives one line and the right exit code.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+namespace {
+
+struct Outcome {
+  int code = -1;
+  std::string text;  ///< stdout and stderr
+};
+
+Outcome detbench(const std::string& arguments) {
+  const std::string command = std::string(DETBENCH_PROGRAM) + " " + arguments + " 2>&1";
+  FILE* pipe = popen(command.c_str(), "r");
+  Outcome outcome;
+  std::array<char, 4096> buffer;
+  while (const auto n = fread(buffer.data(), 1, buffer.size(), pipe)) outcome.text.append(buffer.data(), n);
+  const int state = pclose(pipe);
+  outcome.code = WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
+  return outcome;
+}
+
+class VerbsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = std::filesystem::temp_directory_path() /
+              ("detbench verbs " + std::to_string(getpid()) + testing::UnitTest::GetInstance()->current_test_info()->name());
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directories(folder_);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  std::string at(const std::string& name) const { return "'" + (folder_ / name).string() + "'"; }
+  std::filesystem::path folder_;
+};
+
+const std::string tiny = "sum/n4096/f32_f32_strict/vector";
+
+TEST_F(VerbsTest, NonsenseGivesOneLineAndExitCodeTwo) {
+  std::ofstream(folder_ / "empty.json");
+  std::ofstream(folder_ / "truncated.json") << "{\"schema\": \"detbench-result\", \"schema_ver";
+  std::ofstream(folder_ / "newer.json") << "{\"schema\": \"detbench-result\", \"schema_version\": 99}";
+  std::ofstream(folder_ / "other.json") << "[1, 2, 3]";
+  const std::vector<std::string> wrong{
+      "frobnicate",
+      "run --profile quickest --out " + at("x"),
+      "run nonsense --out " + at("x"),
+      "run colour:red --out " + at("x"),
+      "run op:no_such_op --out " + at("x"),
+      "run sum/n0/f32_f32_strict/vector --out " + at("x"),
+      "run sum/n99999999999999999999/f32_f32_strict/vector --out " + at("x"),
+      "run conv_fwd/mb1/f32_f32_strict/nhwc --out " + at("x"),
+      "run frobnicate/n1/f32_f32_strict/vector --out " + at("x"),
+      "run a/b/c --out " + at("x"),
+      "run --threads -3 --out " + at("x"),
+      "run --seed notanumber --out " + at("x"),
+      "run --backend tpu --out " + at("x"),
+      "run --resume " + at("nowhere"),
+      "run --selections " + at("nowhere") + " --out " + at("x"),
+      "run --benchmark_repetitions=3 --out " + at("x"),
+      "run --no_such_option --out " + at("x"),
+      "list nonsense",
+      "report " + at("missing.json") + " --out " + at("r"),
+      "report " + at("empty.json") + " --out " + at("r"),
+      "report " + at("truncated.json") + " --out " + at("r"),
+      "report " + at("newer.json") + " --out " + at("r"),
+      "report " + at("other.json") + " --out " + at("r"),
+  };
+  for (const auto& arguments : wrong) {
+    const auto outcome = detbench(arguments);
+    EXPECT_EQ(outcome.code, 2) << arguments << "\n" << outcome.text;
+    EXPECT_EQ(std::count(outcome.text.begin(), outcome.text.end(), '\n'), 1) << arguments << "\n" << outcome.text;
+    EXPECT_EQ(outcome.text.rfind("detbench: ", 0), 0U) << arguments << "\n" << outcome.text;
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "x")) << "a refused run left a folder";
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "r")) << "a refused report left a folder";
+}
+
+TEST_F(VerbsTest, EveryVerbHasHelpWithAnExample) {
+  for (const char* verb : {"env", "list", "run", "report"}) {
+    const auto outcome = detbench(std::string(verb) + " --help");
+    EXPECT_EQ(outcome.code, 0);
+    EXPECT_NE(outcome.text.find("Example"), std::string::npos) << verb;
+  }
+}
+
+TEST_F(VerbsTest, EnvironmentNamesNoHostAndNoUser) {
+  const auto outcome = detbench("env --json");
+  ASSERT_EQ(outcome.code, 0);
+  char host[256] = {};
+  gethostname(host, sizeof host - 1);
+  if (std::string(host).size() > 3) EXPECT_EQ(outcome.text.find(host), std::string::npos);
+  EXPECT_FALSE(nlohmann::json::parse(outcome.text, nullptr, false).is_discarded());
+}
+
+TEST_F(VerbsTest, ARowsReplayCommandGivesItsDigestAgain) {
+  const auto first = detbench("run " + tiny + " --profile smoke --out " + at("first"));
+  ASSERT_EQ(first.code, 0) << first.text;
+  std::ifstream file(folder_ / "first/result.json");
+  const auto result = nlohmann::json::parse(file);
+  for (const auto& record : result["records"]) {
+    if (record["id"].get<std::string>().find("fixed_order:fixed_tree") == std::string::npos) continue;
+    std::string replay = record["replay"];
+    ASSERT_EQ(replay.rfind("detbench run ", 0), 0U);
+    const auto again = detbench(replay.substr(9) + " --out " + at("again"));
+    ASSERT_EQ(again.code, 0) << again.text;
+    std::ifstream second(folder_ / "again/result.json");
+    const auto repeated = nlohmann::json::parse(second);
+    ASSERT_EQ(repeated["records"].size(), 1U);
+    EXPECT_EQ(repeated["records"][0]["output_digest"], record["output_digest"]);
+    EXPECT_EQ(repeated["records"][0]["input_digest"], record["input_digest"]);
+    return;
+  }
+  FAIL() << "no fixed_tree row";
+}
+
+TEST_F(VerbsTest, NothingIsOverwritten) {
+  ASSERT_EQ(detbench("run " + tiny + " algorithm:fixed_tree --profile smoke --out " + at("run")).code, 0);
+  const auto size = std::filesystem::file_size(folder_ / "run/result.json");
+  const auto again = detbench("run " + tiny + " --profile smoke --out " + at("run"));
+  EXPECT_EQ(again.code, 2) << again.text;
+  EXPECT_NE(again.text.find("--resume"), std::string::npos);
+  EXPECT_EQ(std::filesystem::file_size(folder_ / "run/result.json"), size);
+}
+
+TEST_F(VerbsTest, AnInterruptKeepsEveryRowAndSaysHowToResume) {
+  // The shell's own timeout sends the interrupt; the run has far more to do than fits into that time.
+  const std::string command = "timeout -s INT 4 " + std::string(DETBENCH_PROGRAM) + " run suite:reduction --profile quick --out " + at("run") + " 2>&1";
+  FILE* pipe = popen(command.c_str(), "r");
+  std::string text;
+  std::array<char, 4096> buffer;
+  while (const auto n = fread(buffer.data(), 1, buffer.size(), pipe)) text.append(buffer.data(), n);
+  pclose(pipe);
+  if (text.find("interrupted") == std::string::npos) GTEST_SKIP() << "the run was over before the interrupt came";
+  EXPECT_NE(text.find("--resume"), std::string::npos) << text;
+  ASSERT_TRUE(std::filesystem::exists(folder_ / "run/result.json"));
+  std::ifstream file(folder_ / "run/result.json");
+  const auto before = nlohmann::json::parse(file);
+  EXPECT_FALSE(before["complete"].get<bool>());
+  const auto resumed = detbench("run --resume " + at("run"));
+  EXPECT_EQ(resumed.code, 0) << resumed.text;
+  std::ifstream done(folder_ / "run/result.json");
+  const auto after = nlohmann::json::parse(done);
+  EXPECT_TRUE(after["complete"].get<bool>());
+  for (const auto& record : before["records"]) {
+    const auto same = std::find_if(after["records"].begin(), after["records"].end(), [&](const auto& r) { return r["id"] == record["id"]; });
+    ASSERT_NE(same, after["records"].end());
+    EXPECT_EQ((*same)["output_digest"], record["output_digest"]) << "a finished row was measured again";
+  }
+}
+
+}  // namespace
