@@ -19,7 +19,7 @@ bool any_use_matches(const std::vector<std::string>& used_by, const std::string&
     if (!model) return colon != std::string::npos && glob_matches(glob, use.substr(colon + 1));
     const auto name = use.substr(0, colon);
     // "model:mobilenet_v2" means every alpha of it.
-    return glob_matches(glob, name) || glob_matches(glob + "_*", name);
+    return glob_matches(glob, name) || glob_matches(glob + "_alpha*", name);
   });
 }
 

@@ -10,6 +10,7 @@
 
 #include "bench/core/controls.hpp"
 #include "bench/policy/choose.hpp"
+
 #include "bench/records/manifest.hpp"
 #include "bench/suites/registry.hpp"
 
@@ -206,8 +207,12 @@ Result<RunOutcome> run_sweep(const RunSettings& given) {
     measured = sweep.measure(*planned);
   }
   if (measured && !sweep.interrupted() && !train_steps->empty()) {
-    if (settings.selections.empty())
-      if (auto chosen = write_policies(sweep.comparisons(), sweep.records(), *train_steps, policies); !chosen) return tl::unexpected(chosen.error());
+    if (settings.selections.empty()) {
+      auto target = library_versions();
+      target["backend"] = settings.backend;
+      target["threads"] = std::to_string(settings.threads);
+      if (auto chosen = write_policies(sweep.comparisons(), sweep.records(), target, policies); !chosen) return tl::unexpected(chosen.error());
+    }
     measured = sweep.measure(*train_steps);
   }
   if (!measured) return tl::unexpected(measured.error());

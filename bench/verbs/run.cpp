@@ -63,7 +63,7 @@ std::string timestamp_folder() {
   return "results/local/" + stamp;
 }
 
-struct Options {
+struct RunOptions {
   std::vector<std::string> filter;
   std::string profile = "quick", out, resume, selections, backend = "cpu", benchmark_filter;
   std::uint64_t seed = 1;
@@ -71,7 +71,7 @@ struct Options {
   bool strict = false;
 };
 
-Result<RunSettings> settings_of(const Options& options, const CLI::App& app, std::vector<std::string> extras) {
+Result<RunSettings> settings_of(const RunOptions& options, const CLI::App& app, std::vector<std::string> extras) {
   RunSettings settings;
   std::vector<std::string> words = options.filter;
   for (auto& extra : extras) {
@@ -122,7 +122,7 @@ Verb add_run_verb(CLI::App& program) {
       "Examples: detbench run --profile smoke --out results/local/first\n"
       "          detbench run 'op:conv_wgrad layer:block_1_* provider:onednn'\n"
       "          detbench run conv_fwd/mb8_g1_ic3_ih28_iw28_oc16_kh3_kw3_sh1_sw1_pt1_pb1_pl1_pr1_dh1_dw1/f32_f32_strict/nhwc");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RunOptions>();
   app->add_option("FILTER", options->filter, "what to measure; everything of the profile by default");
   app->add_option("--profile", options->profile, "smoke, quick, standard or full")->capture_default_str();
   app->add_option("--out", options->out, "folder for result.json, journal and policies (default results/local/<time>)");

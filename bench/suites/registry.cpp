@@ -1,0 +1,27 @@
+#include "bench/suites/registry.hpp"
+
+#include <benchmark/benchmark.h>
+#include <gnu/libc-version.h>
+
+#include "bench/core/controls.hpp"
+#include "kernels/convolution/operation.hpp"
+#include "kernels/device/onednn.hpp"
+#include "kernels/reduction/sum.hpp"
+
+namespace detbench {
+
+Registry make_registry(const std::filesystem::path& selections) {
+  Registry registry;
+  registry.add(make_control_operation());
+  for (Direction direction : all_directions) registry.add(make_convolution_operation(direction));
+  registry.add(make_sum_operation());
+  return registry;
+}
+
+std::map<std::string, std::string> library_versions() {
+  std::map<std::string, std::string> versions{{"glibc", gnu_get_libc_version()}, {"openmp", std::to_string(_OPENMP)}};
+  versions["onednn"] = onednn_version().value_or("absent");
+  return versions;
+}
+
+}  // namespace detbench
