@@ -1,0 +1,43 @@
+// Exact sums on the CPU: private superaccumulators that several threads fill in any order and join.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/reduction/isa.hpp"
+#include "kernels/reduction/superaccumulator.hpp"
+
+namespace detbench::reduction {
+
+/// One thread's superaccumulator for sums in T.
+template <class T>
+class ExactSum {
+ public:
+  using Slots = Superaccumulator<T>;
+
+  /// n elements, each by integer arithmetic alone, whatever their exponents.
+  void add_each(const T* x, std::int64_t n);
+  /// n elements, window by window (window.hpp), with `isa`; the state stands for the same number as after add_each.
+  void add_windows(const T* x, std::int64_t n, Isa isa);
+
+  /// Adds this state to shared slots by atomic integer additions: the order of joining is free.
+  void join_into(std::int64_t* shared);
+
+ private:
+  struct AddToSlot {
+    std::int64_t* slots;
+    void operator()(int slot, std::int64_t amount) const { slots[slot] += amount; }
+  };
+  template <class V>
+  void deposit_one(V value) {
+    deposit<T>(value, AddToSlot{slots_});
+    if (++deposits_ == Slots::deposits_before_carry) carry();
+  }
+  void add_binned(const T* x, std::int64_t n);
+  void add_window(const T* x, Isa isa);
+  void carry();
+
+  std::int64_t slots_[Slots::slots] = {};
+  std::int64_t deposits_ = 0;
+};
+
+}  // namespace detbench::reduction
