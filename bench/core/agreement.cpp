@@ -21,6 +21,18 @@ std::vector<Digest> union_of(const std::vector<Stage>& stages) {
   return all;
 }
 
+/// Clopper and Pearson: the largest share p that still shows `hits` or fewer of n with probability 5 %.
+double upper_share(std::uint32_t hits, std::uint32_t n) {
+  double low = 0, high = 1;
+  for (int i = 0; i < 60; ++i) {
+    const double p = (low + high) / 2;
+    double term = std::pow(1 - p, n), sum = term;  // probability of exactly k, from k = 0 on
+    for (std::uint32_t k = 1; k <= hits; ++k) sum += term *= (n - k + 1.0) / k * (p / (1 - p));
+    (sum > 0.05 ? low : high) = p;
+  }
+  return high;
+}
+
 /// True when the runs of these stages show none of the bits of `repeat`, and more of them than chance explains.
 bool differs_for_itself(const std::vector<Stage>& stages, const ScopeResult& repeat) {
   const auto seen = union_of(repeat.stages);
@@ -31,8 +43,8 @@ bool differs_for_itself(const std::vector<Stage>& stages, const ScopeResult& rep
       if (holds(seen, stage.distinct[i])) return false;
     runs += stage.runs;
   }
-  const double observed = repeat.runs + 1.0, distinct = static_cast<double>(seen.size());
-  const double share_new = distinct >= observed ? 1.0 : (distinct - 1.0) / observed;
+  const auto observed = repeat.runs + 1, distinct = static_cast<std::uint32_t>(seen.size());
+  const double share_new = distinct >= observed ? 1.0 : upper_share(distinct - 1, observed);
   return runs > 0 && std::pow(share_new, runs) < 0.05;
 }
 

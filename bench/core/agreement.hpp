@@ -36,10 +36,10 @@ Result<Stage> observe(PreparedOp& op, const Baseline& baseline, const std::strin
 
 /// The verdict over the stages of one scope. `repeat` is the arm's result in scope `repeat`, nullptr while judging that
 /// scope itself. An arm that differs in `repeat` is `already_differs` here unless the digests seen here are disjoint from
-/// those and that is not what chance alone would give: when `repeat` showed d distinct digests in its n + 1 runs, at
-/// most (d - 1) of them were seen once, so by Good and Turing a further run is a new one with probability
-/// (d - 1) / (n + 1) or less (1 when all were distinct), and m runs are all new by chance with that to the power m;
-/// below 5 % the scope `differs` for itself.
+/// those and that is more than chance gives: when `repeat` showed d distinct digests in its N = n + 1 runs, at most d - 1
+/// of them were seen once (all N when d = N), so by Good and Turing a further run shows a new one with a probability of at
+/// most the 95 % bound (Clopper and Pearson) of d - 1 in N, 1 when d = N. To the power of the runs made here that is how
+/// likely chance alone makes all of them new; below 5 % the scope `differs` for itself.
 /// `runs` is the sum over stages of a sampling scope, the number of available stages of a configuration scope. The
 /// bound is that of the stage with the fewest runs: each stressor is a condition of its own.
 ScopeResult judge_scope(Scope scope, std::vector<Stage> stages, std::optional<Witness> witness,

@@ -1,15 +1,18 @@
 #include "bench/core/controls.hpp"
 
-#include <omp.h>
 #include <sched.h>
 #include <sys/personality.h>
 
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <chrono>
 #include <cmath>
 #include <fstream>
+#include <system_error>
+#include <thread>
 
+#include "bench/core/affinity.hpp"
 #include "bench/core/random.hpp"
 #include "kernels/tensor/compare.hpp"
 
@@ -45,24 +48,43 @@ float sum_in_order(const float* values, std::int64_t count) {
   return sum;
 }
 
-/// Hazard: floats added atomically, so that the order of additions is the order in which threads come by. 64 partials of
-/// 16 elements meet in every target. There are always more threads than two, and each gives its core away now and then
-/// (at places that do not depend on data or time): on a machine with few cores a thread would otherwise finish its whole
-/// share in one time slice, and partials of two or three whole threads arrive in almost the same order every time.
-void contended_atomics(const View& v) {
-  constexpr std::int64_t part = 16, parts = segment / part;
-  std::fill_n(v.out, v.targets, 0.0f);
-  const int threads = std::max(8, v.threads);
-#pragma omp parallel num_threads(threads)
-  {
-    for (std::int64_t p = omp_get_thread_num(); p < parts; p += omp_get_num_threads()) {
-      for (std::int64_t t = 0; t < v.targets; ++t) {
-        const float partial = sum_in_order(v.in + t * segment + p * part, part);
-        std::atomic_ref<float>(v.out[t]).fetch_add(partial, std::memory_order_relaxed);
-        if (t % 8 == 7) sched_yield();
-      }
-    }
+/// Eight threads, or more where more are configured, each with every eighth part. They wait for each other, so that none
+/// is through before the next one has started, and sleep before every part: when a sleeper wakes is up to timers and
+/// scheduler, and on few cores nothing else mixes threads whose whole share fits into one time slice. Threads of its own
+/// instead of OpenMP's, whose barriers spin for milliseconds when there are more of them than cores.
+template <class Part>
+void race(int configured_threads, std::int64_t parts, std::int64_t targets, const Part& part) {
+  const int count = std::max(8, configured_threads);
+  std::atomic<int> missing{count};
+  std::atomic<bool> abandoned{false};
+  std::vector<std::jthread> threads;  // joined by their destructors, also when a later one cannot start
+  threads.reserve(static_cast<std::size_t>(count));
+  try {
+    for (int thread = 0; thread < count; ++thread)
+      threads.emplace_back([=, &missing, &abandoned, &part] {
+        release_from_binding();
+        for (--missing; missing > 0 && !abandoned;) sched_yield();
+        for (std::int64_t p = thread; p < parts; p += count) {
+          std::this_thread::sleep_for(std::chrono::microseconds(10));
+          for (std::int64_t t = 0; t < targets; ++t) part(p, t);
+        }
+      });
+  } catch (...) {
+    abandoned = true;
+    throw;
   }
+}
+
+constexpr std::int64_t part_elements = 16, parts = segment / part_elements;
+
+/// Hazard: floats added atomically, so that the order of additions is the order in which threads come by. 64 partials
+/// meet in every target; two could never differ, because addition commutes.
+void contended_atomics(const View& v) {
+  std::fill_n(v.out, v.targets, 0.0f);
+  race(v.threads, parts, v.targets, [&v](std::int64_t p, std::int64_t t) {
+    const float partial = sum_in_order(v.in + t * segment + p * part_elements, part_elements);
+    std::atomic_ref<float>(v.out[t]).fetch_add(partial, std::memory_order_relaxed);
+  });
 }
 
 /// Hazard: an order drawn from where this process's code, stack and heap lie, like a hash table of pointers would.
@@ -122,23 +144,15 @@ void partial_per_thread(const View& v) {
 /// No hazard: fixed point in 64-bit integers, whose addition has no order. It is shaped like contended_atomics, so when
 /// this one differs the instrument is broken.
 void integer_accumulation(const View& v) {
-  constexpr std::int64_t part = 16, parts = segment / part;
   auto* sums = static_cast<std::int64_t*>(v.workspace);
   std::fill_n(sums, v.targets, 0);
-  const int threads = std::max(8, v.threads);
-#pragma omp parallel num_threads(threads)
-  {
-    for (std::int64_t p = omp_get_thread_num(); p < parts; p += omp_get_num_threads()) {
-      for (std::int64_t t = 0; t < v.targets; ++t) {
-        std::int64_t partial = 0;
-        // 2^32 holds every bit of a 24-bit uniform in [-1, 1), and 2^20 such values fit into 64 bits.
-        for (std::int64_t i = 0; i < part; ++i)
-          partial += std::llrint(static_cast<double>(v.in[t * segment + p * part + i]) * 0x1p32);
-        std::atomic_ref<std::int64_t>(sums[t]).fetch_add(partial, std::memory_order_relaxed);
-        if (t % 8 == 7) sched_yield();
-      }
-    }
-  }
+  race(v.threads, parts, v.targets, [&v, sums](std::int64_t p, std::int64_t t) {
+    std::int64_t partial = 0;
+    // 2^32 holds every bit of a 24-bit uniform in [-1, 1), and 1024 such values fit into 64 bits.
+    for (std::int64_t i = 0; i < part_elements; ++i)
+      partial += std::llrint(static_cast<double>(v.in[t * segment + p * part_elements + i]) * 0x1p32);
+    std::atomic_ref<std::int64_t>(sums[t]).fetch_add(partial, std::memory_order_relaxed);
+  });
   for (std::int64_t t = 0; t < v.targets; ++t) v.out[t] = static_cast<float>(static_cast<double>(sums[t]) * 0x1p-32);
 }
 
@@ -148,7 +162,11 @@ class ControlOp final : public Op {
  public:
   ControlOp(Run run, View view) : run_(run), view_(view) {}
   Status enqueue() override {
-    run_(view_);
+    try {
+      run_(view_);
+    } catch (const std::system_error& error) {
+      return failure(std::string("the control cannot start its threads: ") + error.what());
+    }
     return {};
   }
 

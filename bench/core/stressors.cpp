@@ -1,7 +1,5 @@
 #include "bench/core/stressors.hpp"
 
-#include <omp.h>
-#include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -13,6 +11,7 @@
 #include <system_error>
 #include <thread>
 
+#include "bench/core/affinity.hpp"
 #include "bench/core/random.hpp"
 
 namespace detbench {
@@ -22,20 +21,6 @@ using Clock = std::chrono::steady_clock;
 
 /// Waited for a stressor's first work: a thread that the machine does not start in this time is no load.
 constexpr auto longest_start = std::chrono::milliseconds(50);
-
-/// Every core this process may use. A thread inherits its creator's mask, and OpenMP binds the main thread to one core:
-/// stressors left there would crowd that core alone.
-void release_from_binding() {
-  if (omp_get_num_places() == 0) return;
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  for (int place = 0; place < omp_get_num_places(); ++place) {
-    std::vector<int> ids(static_cast<std::size_t>(omp_get_place_num_procs(place)));
-    omp_get_place_proc_ids(place, ids.data());
-    for (const int id : ids) CPU_SET(static_cast<unsigned>(id), &mask);
-  }
-  sched_setaffinity(0, sizeof mask, &mask);  // best effort: a refused mask leaves a narrower load, and work() is still true
-}
 
 /// Threads that work until the deadline or until told to stop.
 class ThreadedStressor : public Stressor {
