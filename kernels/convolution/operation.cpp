@@ -9,6 +9,7 @@ class Convolution final : public Operation {
  public:
   explicit Convolution(Direction direction) : direction_(direction) {
     providers_.push_back(make_onednn_convolution());
+    providers_.push_back(make_fixed_order_convolution());
     providers_.push_back(make_reference_convolution());
   }
 

@@ -14,7 +14,7 @@ constexpr double tf32_roundoff = 0x1p-11;
 
 double stored_roundoff(DataType type) {
   switch (type) {
-    case DataType::bf16: return 0x1p-9;
+    case DataType::bf16: return 0x1p-8;
     case DataType::f16: return 0x1p-11;
     default: return 0;  // f32: the last rounding of the sum is counted among its K
   }

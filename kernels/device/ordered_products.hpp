@@ -1,0 +1,81 @@
+// Sums of products in a stated order, per instruction set: the inner kernels of the fixed-order convolutions and matrix
+// products (METHOD section 10).
+//
+// Every result is one chain of fused multiply-adds in f32, acc = fma(a, b, acc), whose order is part of each function's
+// contract. Vector lanes only ever hold *different* results, so the width of a register, and with it the instruction
+// set, cannot change a bit. A CUDA thread that walks the same chain gets the same bits.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "kernels/problem.hpp"
+#include "kernels/result.hpp"
+
+namespace detbench {
+
+enum class InstructionSet { baseline, avx2, avx512 };
+inline constexpr InstructionSet all_instruction_sets[] = {InstructionSet::baseline, InstructionSet::avx2,
+                                                          InstructionSet::avx512};
+std::string_view to_text(InstructionSet set);
+bool cpu_has(InstructionSet set);
+
+namespace ordered {
+
+/// Columns of a packed panel: a number of the format, not of the machine.
+inline constexpr std::int64_t panel_columns = 32;
+
+/// Rows of a convolution's weight gradient: sums over output pixels, row by row.
+struct PixelSums {
+  const float* diff_dst;       ///< N,P,Q,K
+  const float* src;            ///< N,H,W,C
+  std::int64_t p, q, k;        ///< output rows and columns per image; elements from one output pixel to the next
+  std::int64_t h, w, c;        ///< the same of the input
+  std::int64_t stride_h, stride_w, pad_top, pad_left, dilation_h, dilation_w;
+
+  /// Input row that output row y meets at tap r, or a number outside [0, h).
+  std::int64_t input_row(std::int64_t y, std::int64_t r) const { return y * stride_h - pad_top + r * dilation_h; }
+  /// Output columns [first, last) whose tap s lies inside the image.
+  void inside(std::int64_t s, std::int64_t& first, std::int64_t& last) const {
+    const std::int64_t shift = pad_left - s * dilation_w;  // column x meets input x * stride_w - shift
+    first = shift <= 0 ? 0 : (shift + stride_w - 1) / stride_w;
+    const std::int64_t room = w - 1 + shift;
+    last = room < 0 ? 0 : room / stride_w + 1;
+    if (last > q) last = q;
+    if (first > last) first = last;
+  }
+};
+
+struct Kernels {
+  InstructionSet set;
+  int tile_rows;  ///< most rows of one call of tile() and outer(); says nothing about results
+
+  /// out[m][j] = start[j] (+0 without start), then for t < taps, for c < depth: fma(a[t * rows + m][c], panels[t][32 c +
+  /// j], acc). For m < rows <= tile_rows and j < columns <= 32; panels always have 32 columns.
+  void (*tile)(int rows, int columns, std::int64_t taps, std::int64_t depth, const float* const* a,
+               const float* const* panels, const float* start, float* const* out);
+
+  /// out[i * out_stride + j] = +0, then for image rows `first` <= n * P + y < last, for x: fma(diff_dst[n,y,x,k0 + i],
+  /// src[n, tap row, tap column, c0 + j], acc); pixels whose tap (r, s) lies in the padding are left out. For i < rows
+  /// <= tile_rows and j < columns <= 32.
+  void (*outer)(int rows, int columns, const PixelSums& sums, std::int64_t first, std::int64_t last, std::int64_t r,
+                std::int64_t s, std::int64_t k0, std::int64_t c0, float* out, std::int64_t out_stride);
+
+  /// out[c] = +0, then for t < taps: fma(rows[t][c], filters[t][c], acc), for c < channels.
+  void (*depthwise)(std::int64_t channels, std::int64_t taps, const float* const* rows, const float* const* filters,
+                    float* out);
+
+  /// out[s * out_stride + c] for s < taps_w and c < channels: the sum of outer(), with k = c = channel c0 + c.
+  void (*depthwise_sums)(std::int64_t channels, const PixelSums& sums, std::int64_t first, std::int64_t last,
+                         std::int64_t r, std::int64_t taps_w, std::int64_t c0, float* out, std::int64_t out_stride);
+};
+
+const Kernels& kernels_baseline();
+const Kernels& kernels_avx2();
+const Kernels& kernels_avx512();
+
+/// The widest set this CPU has, or the one that the option isa=baseline|avx2|avx512 names.
+Result<const Kernels*> choose_kernels(const Options& options);
+
+}  // namespace ordered
+}  // namespace detbench
