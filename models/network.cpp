@@ -1,0 +1,86 @@
+#include "models/network.hpp"
+
+#include <algorithm>
+
+namespace detbench {
+
+SamePadding same_padding(std::int64_t size, std::int64_t kernel, std::int64_t stride) {
+  const std::int64_t out = (size + stride - 1) / stride;
+  const std::int64_t total = std::max<std::int64_t>((out - 1) * stride + kernel - size, 0);
+  return {total / 2, total - total / 2};
+}
+
+std::vector<Parameter> Network::parameters() const {
+  std::vector<Parameter> all;
+  for (int i = 0; i < static_cast<int>(layers.size()); ++i) {
+    const auto& l = layers[i];
+    const auto add = [&](const char* role, Shape shape) { all.push_back({l.name + "/" + role, i, role, std::move(shape)}); };
+    const auto g = l.window.groups;
+    if (l.kind == LayerKind::convolution) add("kernel", {g, l.out.channels / g, l.window.kernel, l.window.kernel, l.in.channels / g});
+    if (l.kind == LayerKind::batch_norm) add("gamma", {l.out.channels}), add("beta", {l.out.channels});
+    if (l.kind == LayerKind::dense) add("kernel", {l.out.channels, l.in.channels}), add("bias", {l.out.channels});
+  }
+  return all;
+}
+
+std::int64_t Network::trainable_count() const {
+  std::int64_t count = 0;
+  for (const auto& p : parameters()) count += element_count(p.shape);
+  return count;
+}
+
+std::int64_t Network::moving_count() const {
+  std::int64_t count = 0;
+  for (const auto& l : layers)
+    if (l.kind == LayerKind::batch_norm) count += 2 * l.out.channels;
+  return count;
+}
+
+int Network::layer_named(const std::string& layer) const {
+  for (std::size_t i = 0; i < layers.size(); ++i)
+    if (layers[i].name == layer) return static_cast<int>(i);
+  return -1;
+}
+
+NetworkBuilder::NetworkBuilder(std::string name, ImageSize image, std::int64_t classes) {
+  network_.name = std::move(name);
+  network_.image = image;
+  network_.classes = classes;
+}
+
+ImageSize NetworkBuilder::size_of(int tensor) const { return tensor == 0 ? network_.image : network_.layers[tensor - 1].out; }
+
+int NetworkBuilder::append(Layer layer) {
+  layer.in = size_of(layer.inputs[0]);
+  network_.layers.push_back(std::move(layer));
+  return static_cast<int>(network_.layers.size());
+}
+
+int NetworkBuilder::convolution(std::string name, int input, std::int64_t filters, std::int64_t kernel, std::int64_t stride) {
+  const ImageSize in = size_of(input);
+  const auto h = same_padding(in.height, kernel, stride), w = same_padding(in.width, kernel, stride);
+  return append({LayerKind::convolution, std::move(name), {input}, {}, {(in.height + stride - 1) / stride, (in.width + stride - 1) / stride, filters},
+                 {kernel, stride, 1, h.before, h.after, w.before, w.after}, false});
+}
+
+int NetworkBuilder::depthwise(std::string name, int input, std::int64_t kernel, std::int64_t stride) {
+  const int tensor = convolution(std::move(name), input, size_of(input).channels, kernel, stride);
+  network_.layers.back().window.groups = size_of(input).channels;
+  return tensor;
+}
+
+int NetworkBuilder::batch_norm(std::string name, int input, bool relu6) {
+  return append({LayerKind::batch_norm, std::move(name), {input}, {}, size_of(input), {}, relu6});
+}
+int NetworkBuilder::add(std::string name, int a, int b) { return append({LayerKind::add, std::move(name), {a, b}, {}, size_of(a), {}, false}); }
+int NetworkBuilder::global_avg_pool(std::string name, int input) {
+  return append({LayerKind::global_avg_pool, std::move(name), {input}, {}, {1, 1, size_of(input).channels}, {}, false});
+}
+int NetworkBuilder::dense(std::string name, int input, std::int64_t features) {
+  return append({LayerKind::dense, std::move(name), {input}, {}, {1, 1, features}, {}, false});
+}
+void NetworkBuilder::softmax_cross_entropy(std::string name, int input) {
+  append({LayerKind::softmax_cross_entropy, std::move(name), {input}, {}, {1, 1, 1}, {}, false});
+}
+
+}  // namespace detbench
