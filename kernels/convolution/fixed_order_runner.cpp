@@ -20,7 +20,7 @@ std::int64_t wgrad_chunks(const ConvolutionProblem& p) {
 namespace fixed_order {
 namespace {
 
-constexpr int most_rows = 12;
+constexpr int most_rows = ordered::most_tile_rows;
 constexpr std::int64_t tiles_per_task = 8;  ///< a panel stays in the cache while this many tiles use it
 constexpr std::int64_t depthwise_channels_per_task = 64;
 
@@ -137,7 +137,7 @@ void Runner::gather_dense(const float* in, const float* packed, const float* zer
                 if (++i == pattern.rows) i = 0, ++n;
               }
             }
-            kernels_.tile(count, columns, taps, depth_, rows, panel_of_tap, nullptr, targets);
+            kernels_.tile(count, columns, taps, depth_, rows, panel_of_tap, targets);
           }
         }
   }
@@ -149,16 +149,21 @@ void Runner::gather_depthwise(const float* in, const float* packed, const float*
 #pragma omp parallel for collapse(2) schedule(static)
     for (std::int64_t n = 0; n < p_.mb; ++n)
       for (std::int64_t i = 0; i < pattern.rows; ++i) {
-        const float *rows[most_taps], *filters[most_taps];
+        const float *rows[most_taps * ordered::most_depthwise_pixels], *filters[most_taps];
+        float* targets[ordered::most_depthwise_pixels];
         for (std::int64_t t = 0; t < taps; ++t) filters[t] = packed + pattern.taps[t].filter * p_.g;
         float* line = out + (n * out_h_ + pattern.y0 + i * pattern.y_step) * out_w_ * out_c_;
-        for (std::int64_t j = 0; j < pattern.columns; ++j) {
+        for (std::int64_t j = 0; j < pattern.columns; j += ordered::most_depthwise_pixels) {
+          const auto pixels = std::min<std::int64_t>(ordered::most_depthwise_pixels, pattern.columns - j);
+          for (std::int64_t m = 0; m < pixels; ++m) targets[m] = line + (pattern.x0 + (j + m) * pattern.x_step) * out_c_;
           for (std::int64_t t = 0; t < taps; ++t) {
-            const std::int64_t y = i * i_step_ + pattern.taps[t].y, x = j * j_step_ + pattern.taps[t].x;
-            const bool inside = y >= 0 && y < in_h_ && x >= 0 && x < in_w_;
-            rows[t] = inside ? in + ((n * in_h_ + y) * in_w_ + x) * in_c_ : zeros;
+            const std::int64_t y = i * i_step_ + pattern.taps[t].y, x0 = j * j_step_ + pattern.taps[t].x;
+            const bool inside = y >= 0 && y < in_h_;
+            const float* source = in + (n * in_h_ + y) * in_w_ * in_c_;
+            for (std::int64_t m = 0, x = x0; m < pixels; ++m, x += j_step_)
+              rows[t * pixels + m] = inside && x >= 0 && x < in_w_ ? source + x * in_c_ : zeros;
           }
-          kernels_.depthwise(p_.g, taps, rows, filters, line + (pattern.x0 + j * pattern.x_step) * out_c_);
+          kernels_.depthwise(static_cast<int>(pixels), p_.g, taps, rows, filters, targets);
         }
       }
   }
@@ -167,19 +172,36 @@ void Runner::gather_depthwise(const float* in, const float* packed, const float*
 void Runner::sum_pixels_dense(const ordered::PixelSums& sums, float* partials) const {
   const std::int64_t taps = p_.kh * p_.kw, icg = p_.icg(), ocg = p_.ocg(), filter = taps * icg;
   const std::int64_t chunk_rows = wgrad_chunk_rows(p_), chunks = wgrad_chunks(p_), rows = p_.mb * p_.oh();
-  const std::int64_t panels = panels_of(icg), tiles = (ocg + kernels_.tile_rows - 1) / kernels_.tile_rows;
-  const std::int64_t per_tile = (ocg + tiles - 1) / tiles, size = element_count(p_.weights_shape());
+  const std::int64_t size = element_count(p_.weights_shape());
+  // Vectors run along the input channels, or along the output channels where those are more lanes' worth: a stem has 3
+  // and 32. Which of the two is faster, not different.
+  const bool rows_are_input = icg < panel_columns / 2 && ocg > icg;
+  const std::int64_t across = rows_are_input ? ocg : icg, down = rows_are_input ? icg : ocg;
+  const std::int64_t panels = panels_of(across), tiles = (down + kernels_.tile_rows - 1) / kernels_.tile_rows;
+  const std::int64_t per_tile = (down + tiles - 1) / tiles;
 #pragma omp parallel for collapse(4) schedule(static)
   for (std::int64_t chunk = 0; chunk < chunks; ++chunk)
     for (std::int64_t g = 0; g < p_.g; ++g)
       for (std::int64_t t = 0; t < taps; ++t)
         for (std::int64_t panel = 0; panel < panels; ++panel) {
           const std::int64_t first = chunk * chunk_rows, last = std::min(rows, first + chunk_rows);
-          const std::int64_t c = panel * panel_columns;
-          const int columns = static_cast<int>(std::min(panel_columns, icg - c));
-          for (std::int64_t k = 0; k < ocg; k += per_tile)
-            kernels_.outer(static_cast<int>(std::min(per_tile, ocg - k)), columns, sums, first, last, t / p_.kw, t % p_.kw,
-                           g * ocg + k, g * icg + c, partials + chunk * size + (g * ocg + k) * filter + t * icg + c, filter);
+          const std::int64_t column = panel * panel_columns;
+          const int columns = static_cast<int>(std::min(panel_columns, across - column));
+          float* target = partials + chunk * size + g * ocg * filter + t * icg;
+          for (std::int64_t row = 0; row < down; row += per_tile) {
+            const int count = static_cast<int>(std::min(per_tile, down - row));
+            const std::int64_t k = rows_are_input ? column : row, c = rows_are_input ? row : column;
+            if (!rows_are_input) {
+              kernels_.outer(count, columns, sums, false, first, last, t / p_.kw, t % p_.kw, g * ocg + k, g * icg + c,
+                             target + k * filter + c, filter);
+              continue;
+            }
+            float block[most_rows * panel_columns];
+            kernels_.outer(count, columns, sums, true, first, last, t / p_.kw, t % p_.kw, g * ocg + k, g * icg + c, block,
+                           panel_columns);
+            for (int m = 0; m < count; ++m)
+              for (int j = 0; j < columns; ++j) target[(k + j) * filter + c + m] = block[m * panel_columns + j];
+          }
         }
 }
 

@@ -51,18 +51,6 @@ std::string_view op_name(Direction direction) {
   }
 }
 
-std::string to_text(const ConvolutionTypes& types) {
-  return std::string(to_text(types.storage)) + "_f32_" + (types.tf32 ? "tf32" : "strict");
-}
-
-Result<ConvolutionTypes> parse_convolution_types(std::string_view text) {
-  for (const auto& types : {ConvolutionTypes{DataType::f32, false}, ConvolutionTypes{DataType::f32, true},
-                            ConvolutionTypes{DataType::f16, false}, ConvolutionTypes{DataType::bf16, false}})
-    if (to_text(types) == text) return types;
-  return invalid_input("'" + std::string(text.substr(0, 60)) +
-                       "' are no types of a convolution: f32_f32_strict, f32_f32_tf32, f16_f32_strict and bf16_f32_strict are");
-}
-
 std::int64_t ConvolutionProblem::reduction_length() const {
   switch (direction) {
     case Direction::forward: return kh * kw * icg();
@@ -107,7 +95,7 @@ Result<ConvolutionProblem> parse_convolution(const Problem& problem) {
     if (op_name(direction) == problem.op) p.direction = direction, known = true;
   if (!known)
     return invalid_input("'" + problem.op.substr(0, 60) + "' is no convolution: conv_fwd, conv_dgrad and conv_wgrad are");
-  auto types = parse_convolution_types(problem.types);
+  auto types = parse_product_types(problem.types);
   if (!types) return tl::unexpected(types.error());
   p.types = *types;
   if (problem.layout != "nhwc" && problem.layout != "nchw" && problem.layout != "blocked")

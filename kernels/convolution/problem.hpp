@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "kernels/problem.hpp"
+#include "kernels/tensor/product_sums.hpp"
 #include "kernels/tensor/tensor.hpp"
 
 namespace detbench {
@@ -15,14 +16,8 @@ enum class Direction { forward, dgrad, wgrad };
 inline constexpr Direction all_directions[] = {Direction::forward, Direction::dgrad, Direction::wgrad};
 std::string_view op_name(Direction direction);  ///< "conv_fwd", "conv_dgrad", "conv_wgrad"
 
-/// Storage, accumulator and math mode. Known: f32_f32_strict, f32_f32_tf32, f16_f32_strict, bf16_f32_strict.
-struct ConvolutionTypes {
-  DataType storage = DataType::f32;
-  bool tf32 = false;
-  auto operator<=>(const ConvolutionTypes&) const = default;
-};
-std::string to_text(const ConvolutionTypes& types);
-Result<ConvolutionTypes> parse_convolution_types(std::string_view text);
+/// f32_f32_strict, f32_f32_tf32, f16_f32_strict or bf16_f32_strict.
+using ConvolutionTypes = ProductTypes;
 
 /// Channels are totals over the groups; a dilation of 1 means none. Output size, as everywhere:
 /// oh = floor((ih + pt + pb - (dh * (kh - 1) + 1)) / sh) + 1.

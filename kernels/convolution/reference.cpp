@@ -1,7 +1,5 @@
 #include "kernels/convolution/reference.hpp"
 
-#include "kernels/tensor/float_formats.hpp"
-
 namespace detbench {
 namespace {
 
@@ -165,11 +163,6 @@ class ReferenceConvolution final : public Provider {
   }
 };
 
-PathPrecision precision_of(const ConvolutionProblem& p) {
-  if (p.types.tf32) return {2 * 0x1p-11, false};  // both factors are rounded to TF32
-  return {0x1p-24, p.types.storage == DataType::f32};
-}
-
 }  // namespace
 
 ProductSum convolution_output(const ConvolutionProblem& p, const float* first, const float* second, std::int64_t index) {
@@ -185,7 +178,7 @@ Result<FillSpec> convolution_fill(const ConvolutionProblem& p, const TensorSpec&
   for (const auto& spec : tensors.inputs)
     if (spec.role == input.role)
       return product_fill(inputs, std::string(op_name(p.direction)) + "/" + spec.role, p.reduction_length(), spec.type,
-                          p.types.tf32 ? DataType::f16 : tensors.outputs[0].type);  // TF32 has f16's 11 bits
+                          narrowest_type(p.types, tensors.outputs[0].type));
   return invalid_input("'" + input.role + "' is no input of " + std::string(op_name(p.direction)));
 }
 
@@ -206,7 +199,7 @@ Result<std::unique_ptr<Reference>> make_convolution_reference(const ConvolutionP
 #pragma omp parallel for schedule(static)
   for (std::size_t i = 0; i < checked.indices.size(); ++i)
     checked.sums[i] = convolution_output(p, values[0].data(), values[1].data(), checked.indices[i]);
-  return make_product_sum_reference(inputs, precision_of(p), {std::move(checked)});
+  return make_product_sum_reference(inputs, path_precision(p.types), {std::move(checked)});
 }
 
 std::unique_ptr<Provider> make_reference_convolution() { return std::make_unique<ReferenceConvolution>(); }

@@ -24,6 +24,9 @@ namespace ordered {
 
 /// Columns of a packed panel: a number of the format, not of the machine.
 inline constexpr std::int64_t panel_columns = 32;
+/// Most rows that any instruction set's tile_rows asks for, and most pixels of one depthwise call.
+inline constexpr int most_tile_rows = 12;
+inline constexpr int most_depthwise_pixels = 4;
 
 /// Rows of a convolution's weight gradient: sums over output pixels, row by row.
 struct PixelSums {
@@ -50,20 +53,22 @@ struct Kernels {
   InstructionSet set;
   int tile_rows;  ///< most rows of one call of tile() and outer(); says nothing about results
 
-  /// out[m][j] = start[j] (+0 without start), then for t < taps, for c < depth: fma(a[t * rows + m][c], panels[t][32 c +
-  /// j], acc). For m < rows <= tile_rows and j < columns <= 32; panels always have 32 columns.
+  /// out[m][j] = +0, then for t < taps, for c < depth: fma(a[t * rows + m][c], panels[t][32 c + j], acc). For m < rows
+  /// <= tile_rows and j < columns <= 32; panels always have 32 columns.
   void (*tile)(int rows, int columns, std::int64_t taps, std::int64_t depth, const float* const* a,
-               const float* const* panels, const float* start, float* const* out);
+               const float* const* panels, float* const* out);
 
   /// out[i * out_stride + j] = +0, then for image rows `first` <= n * P + y < last, for x: fma(diff_dst[n,y,x,k0 + i],
   /// src[n, tap row, tap column, c0 + j], acc); pixels whose tap (r, s) lies in the padding are left out. For i < rows
-  /// <= tile_rows and j < columns <= 32.
-  void (*outer)(int rows, int columns, const PixelSums& sums, std::int64_t first, std::int64_t last, std::int64_t r,
-                std::int64_t s, std::int64_t k0, std::int64_t c0, float* out, std::int64_t out_stride);
+  /// <= tile_rows and j < columns <= 32. With rows_are_input, i counts input and j output channels: the same products,
+  /// the same order, faster where there are few input channels.
+  void (*outer)(int rows, int columns, const PixelSums& sums, bool rows_are_input, std::int64_t first, std::int64_t last,
+                std::int64_t r, std::int64_t s, std::int64_t k0, std::int64_t c0, float* out, std::int64_t out_stride);
 
-  /// out[c] = +0, then for t < taps: fma(rows[t][c], filters[t][c], acc), for c < channels.
-  void (*depthwise)(std::int64_t channels, std::int64_t taps, const float* const* rows, const float* const* filters,
-                    float* out);
+  /// out[m][c] = +0, then for t < taps: fma(rows[t * pixels + m][c], filters[t][c], acc), for c < channels, m < pixels
+  /// <= 4.
+  void (*depthwise)(int pixels, std::int64_t channels, std::int64_t taps, const float* const* rows,
+                    const float* const* filters, float* const* out);
 
   /// out[s * out_stride + c] for s < taps_w and c < channels: the sum of outer(), with k = c = channel c0 + c.
   void (*depthwise_sums)(std::int64_t channels, const PixelSums& sums, std::int64_t first, std::int64_t last,

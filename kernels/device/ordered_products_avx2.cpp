@@ -12,7 +12,7 @@ namespace {
 
 using V = __m256;
 // 16 registers: 3 rows of 4 vectors are 12 accumulators, and leave 4 for the operands.
-constexpr int lanes = 8, tile_rows_here = 3, depthwise_vectors = 2;
+constexpr int lanes = 8, tile_rows_here = 3, depthwise_vectors = 2, depthwise_pixel_vectors = 2;
 
 inline __m256i first_lanes(int n) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));

@@ -12,7 +12,7 @@ namespace detbench::ordered {
 namespace {
 
 using V = __m512;
-constexpr int lanes = 16, tile_rows_here = 12, depthwise_vectors = 4;
+constexpr int lanes = 16, tile_rows_here = 12, depthwise_vectors = 4, depthwise_pixel_vectors = 4;
 
 inline __mmask16 first_lanes(int n) { return n >= lanes ? 0xFFFF : static_cast<__mmask16>((1u << n) - 1); }
 inline V zero() { return _mm512_setzero_ps(); }

@@ -9,7 +9,7 @@ namespace {
 struct V {
   float lane[4];
 };
-constexpr int lanes = 4, tile_rows_here = 2, depthwise_vectors = 1;
+constexpr int lanes = 4, tile_rows_here = 2, depthwise_vectors = 1, depthwise_pixel_vectors = 1;
 
 inline V broadcast(float x) { return {{x, x, x, x}}; }
 inline V zero() { return broadcast(0.0f); }

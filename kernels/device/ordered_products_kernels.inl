@@ -1,19 +1,20 @@
 // The kernels of ordered_products.hpp, written once over a vector type. The including file defines, in an anonymous
-// namespace and compiled for its instruction set: V, lanes, tile_rows_here, depthwise_vectors, and zero(), broadcast(x),
+// namespace and compiled for its instruction set: V, lanes, tile_rows_here, depthwise_vectors,
+// depthwise_pixel_vectors, and zero(), broadcast(x),
 // load(p), load_some(p, n), store(p, v), store_some(p, v, n), fma(a, b, c).
 
 constexpr int panel_vectors = static_cast<int>(panel_columns) / lanes;
+static_assert(tile_rows_here <= most_tile_rows);
 
 /// Rows and vectors are template parameters so that the accumulators live in registers.
 template <int Rows, int Vectors>
 void tile_of(int columns, std::int64_t taps, std::int64_t depth, const float* const* a, const float* const* panels,
-             const float* start, float* const* out) {
+             float* const* out) {
   V acc[Rows][Vectors];
-  for (int v = 0; v < Vectors; ++v) {
-    const V begin = start == nullptr ? zero() : load_some(start + v * lanes, columns - v * lanes);
 #pragma GCC unroll 16
-    for (int m = 0; m < Rows; ++m) acc[m][v] = begin;
-  }
+  for (int m = 0; m < Rows; ++m)
+#pragma GCC unroll 8
+    for (int v = 0; v < Vectors; ++v) acc[m][v] = zero();
   for (std::int64_t t = 0; t < taps; ++t) {
     const float* row[Rows];
 #pragma GCC unroll 16
@@ -38,8 +39,8 @@ void tile_of(int columns, std::int64_t taps, std::int64_t depth, const float* co
 }
 
 template <int Rows, int Vectors>
-void outer_of(int columns, const PixelSums& sums, std::int64_t first, std::int64_t last, std::int64_t r, std::int64_t s,
-              std::int64_t k0, std::int64_t c0, float* out, std::int64_t out_stride) {
+void outer_of(int columns, const PixelSums& sums, bool rows_are_input, std::int64_t first, std::int64_t last,
+              std::int64_t r, std::int64_t s, std::int64_t k0, std::int64_t c0, float* out, std::int64_t out_stride) {
   V acc[Rows][Vectors];
 #pragma GCC unroll 16
   for (int m = 0; m < Rows; ++m)
@@ -48,22 +49,24 @@ void outer_of(int columns, const PixelSums& sums, std::int64_t first, std::int64
   std::int64_t x_first, x_last;
   sums.inside(s, x_first, x_last);
   const std::int64_t column = x_first * sums.stride_w - sums.pad_left + s * sums.dilation_w;
-  const std::int64_t step_b = sums.stride_w * sums.c;
+  const std::int64_t step_d = sums.k, step_i = sums.stride_w * sums.c;
+  const std::int64_t step_a = rows_are_input ? step_i : step_d, step_b = rows_are_input ? step_d : step_i;
   for (std::int64_t line = first; line < last; ++line) {
     const std::int64_t n = line / sums.p, y = sums.input_row(line % sums.p, r);
     if (y < 0 || y >= sums.h) continue;
-    const float* a = sums.diff_dst + (line * sums.q + x_first) * sums.k + k0;
-    const float* b = sums.src + ((n * sums.h + y) * sums.w + column) * sums.c + c0;
-    for (std::int64_t x = x_first; x < x_last; ++x, a += sums.k, b += step_b) {
+    const float* d = sums.diff_dst + (line * sums.q + x_first) * sums.k + k0;
+    const float* i = sums.src + ((n * sums.h + y) * sums.w + column) * sums.c + c0;
+    const float *a = rows_are_input ? i : d, *b = rows_are_input ? d : i;
+    for (std::int64_t x = x_first; x < x_last; ++x, a += step_a, b += step_b) {
       V bv[Vectors];
 #pragma GCC unroll 8
       for (int v = 0; v < Vectors; ++v)
         bv[v] = v + 1 < Vectors ? load(b + v * lanes) : load_some(b + v * lanes, columns - v * lanes);
 #pragma GCC unroll 16
       for (int m = 0; m < Rows; ++m) {
-        const V d = broadcast(a[m]);
+        const V one = broadcast(a[m]);
 #pragma GCC unroll 8
-        for (int v = 0; v < Vectors; ++v) acc[m][v] = fma(d, bv[v], acc[m][v]);
+        for (int v = 0; v < Vectors; ++v) acc[m][v] = fma(one, bv[v], acc[m][v]);
       }
     }
   }
@@ -73,29 +76,51 @@ void outer_of(int columns, const PixelSums& sums, std::int64_t first, std::int64
     for (int v = 0; v < Vectors; ++v) store_some(out + m * out_stride + v * lanes, acc[m][v], columns - v * lanes);
 }
 
-template <int Vectors, bool Whole>
+/// Several pixels at once, so that a filter is loaded once for all of them.
+template <int Pixels, int Vectors, bool Whole>
 void depthwise_block(std::int64_t c, std::int64_t count, std::int64_t taps, const float* const* rows,
-                     const float* const* filters, float* out) {
-  V acc[Vectors];
+                     const float* const* filters, float* const* out) {
+  V acc[Pixels][Vectors];
+  const auto read = [&](const float* p) { return Whole ? load(p) : load_some(p, static_cast<int>(count)); };
 #pragma GCC unroll 8
-  for (int v = 0; v < Vectors; ++v) acc[v] = zero();
-  for (std::int64_t t = 0; t < taps; ++t) {
-    const float *row = rows[t] + c, *filter = filters[t] + c;
+  for (int m = 0; m < Pixels; ++m)
 #pragma GCC unroll 8
-    for (int v = 0; v < Vectors; ++v)
-      acc[v] = Whole ? fma(load(row + v * lanes), load(filter + v * lanes), acc[v])
-                     : fma(load_some(row, static_cast<int>(count)), load_some(filter, static_cast<int>(count)), acc[v]);
+    for (int v = 0; v < Vectors; ++v) acc[m][v] = zero();
+  for (std::int64_t t = 0; t < taps; ++t, rows += Pixels) {
+    V filter[Vectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < Vectors; ++v) filter[v] = read(filters[t] + c + v * lanes);
+#pragma GCC unroll 8
+    for (int m = 0; m < Pixels; ++m)
+#pragma GCC unroll 8
+      for (int v = 0; v < Vectors; ++v) acc[m][v] = fma(read(rows[m] + c + v * lanes), filter[v], acc[m][v]);
   }
 #pragma GCC unroll 8
-  for (int v = 0; v < Vectors; ++v)
-    Whole ? store(out + c + v * lanes, acc[v]) : store_some(out + c, acc[v], static_cast<int>(count));
+  for (int m = 0; m < Pixels; ++m)
+#pragma GCC unroll 8
+    for (int v = 0; v < Vectors; ++v)
+      Whole ? store(out[m] + c + v * lanes, acc[m][v]) : store_some(out[m] + c, acc[m][v], static_cast<int>(count));
 }
 
-void depthwise(std::int64_t channels, std::int64_t taps, const float* const* rows, const float* const* filters, float* out) {
+template <int Pixels>
+void depthwise_pixels(std::int64_t channels, std::int64_t taps, const float* const* rows, const float* const* filters,
+                      float* const* out) {
+  constexpr int vectors = depthwise_pixel_vectors;
   std::int64_t c = 0;
-  for (; c + 4 * lanes <= channels; c += 4 * lanes) depthwise_block<4, true>(c, 4 * lanes, taps, rows, filters, out);
-  for (; c + lanes <= channels; c += lanes) depthwise_block<1, true>(c, lanes, taps, rows, filters, out);
-  if (c < channels) depthwise_block<1, false>(c, channels - c, taps, rows, filters, out);
+  for (; c + vectors * lanes <= channels; c += vectors * lanes)
+    depthwise_block<Pixels, vectors, true>(c, vectors * lanes, taps, rows, filters, out);
+  for (; c + lanes <= channels; c += lanes) depthwise_block<Pixels, 1, true>(c, lanes, taps, rows, filters, out);
+  if (c < channels) depthwise_block<Pixels, 1, false>(c, channels - c, taps, rows, filters, out);
+}
+
+void depthwise(int pixels, std::int64_t channels, std::int64_t taps, const float* const* rows, const float* const* filters,
+               float* const* out) {
+  switch (pixels) {
+    case 1: return depthwise_pixels<1>(channels, taps, rows, filters, out);
+    case 2: return depthwise_pixels<2>(channels, taps, rows, filters, out);
+    case 3: return depthwise_pixels<3>(channels, taps, rows, filters, out);
+    default: return depthwise_pixels<4>(channels, taps, rows, filters, out);
+  }
 }
 
 /// Taps s0 .. s0 + Taps - 1 of one filter row at once; each has a chain of its own, in ascending pixels.
@@ -179,35 +204,34 @@ void depthwise_sums(std::int64_t channels, const PixelSums& sums, std::int64_t f
   }
 }
 
-using TileFunction = void (*)(int, std::int64_t, std::int64_t, const float* const*, const float* const*, const float*,
-                              float* const*);
-using OuterFunction = void (*)(int, const PixelSums&, std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
+using TileFunction = void (*)(int, std::int64_t, std::int64_t, const float* const*, const float* const*, float* const*);
+using OuterFunction = void (*)(int, const PixelSums&, bool, std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
                                std::int64_t, float*, std::int64_t);
 
 template <int... Index>
 void tile_dispatch(std::integer_sequence<int, Index...>, int rows, int vectors, int columns, std::int64_t taps,
-                   std::int64_t depth, const float* const* a, const float* const* panels, const float* start,
-                   float* const* out) {
+                   std::int64_t depth, const float* const* a, const float* const* panels, float* const* out) {
   static constexpr TileFunction table[] = {tile_of<Index / panel_vectors + 1, Index % panel_vectors + 1>...};
-  table[(rows - 1) * panel_vectors + vectors - 1](columns, taps, depth, a, panels, start, out);
+  table[(rows - 1) * panel_vectors + vectors - 1](columns, taps, depth, a, panels, out);
 }
 
 template <int... Index>
 void outer_dispatch(std::integer_sequence<int, Index...>, int rows, int vectors, int columns, const PixelSums& sums,
-                    std::int64_t first, std::int64_t last, std::int64_t r, std::int64_t s, std::int64_t k0, std::int64_t c0,
+                    bool rows_are_input, std::int64_t first, std::int64_t last, std::int64_t r, std::int64_t s, std::int64_t k0, std::int64_t c0,
                     float* out, std::int64_t out_stride) {
   static constexpr OuterFunction table[] = {outer_of<Index / panel_vectors + 1, Index % panel_vectors + 1>...};
-  table[(rows - 1) * panel_vectors + vectors - 1](columns, sums, first, last, r, s, k0, c0, out, out_stride);
+  table[(rows - 1) * panel_vectors + vectors - 1](columns, sums, rows_are_input, first, last, r, s, k0, c0, out, out_stride);
 }
 
 using Shapes = std::make_integer_sequence<int, tile_rows_here * panel_vectors>;
 
 void tile(int rows, int columns, std::int64_t taps, std::int64_t depth, const float* const* a, const float* const* panels,
-          const float* start, float* const* out) {
-  tile_dispatch(Shapes{}, rows, (columns + lanes - 1) / lanes, columns, taps, depth, a, panels, start, out);
+          float* const* out) {
+  tile_dispatch(Shapes{}, rows, (columns + lanes - 1) / lanes, columns, taps, depth, a, panels, out);
 }
 
-void outer(int rows, int columns, const PixelSums& sums, std::int64_t first, std::int64_t last, std::int64_t r,
-           std::int64_t s, std::int64_t k0, std::int64_t c0, float* out, std::int64_t out_stride) {
-  outer_dispatch(Shapes{}, rows, (columns + lanes - 1) / lanes, columns, sums, first, last, r, s, k0, c0, out, out_stride);
+void outer(int rows, int columns, const PixelSums& sums, bool rows_are_input, std::int64_t first, std::int64_t last,
+           std::int64_t r, std::int64_t s, std::int64_t k0, std::int64_t c0, float* out, std::int64_t out_stride) {
+  outer_dispatch(Shapes{}, rows, (columns + lanes - 1) / lanes, columns, sums, rows_are_input, first, last, r, s, k0, c0, out,
+                 out_stride);
 }

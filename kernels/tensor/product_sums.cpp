@@ -185,6 +185,25 @@ std::uint64_t next_random(std::uint64_t& state) {
 
 }  // namespace
 
+std::string to_text(const ProductTypes& types) {
+  return std::string(to_text(types.storage)) + "_f32_" + (types.tf32 ? "tf32" : "strict");
+}
+
+Result<ProductTypes> parse_product_types(std::string_view text) {
+  for (const auto& types : {ProductTypes{DataType::f32, false}, ProductTypes{DataType::f32, true},
+                            ProductTypes{DataType::f16, false}, ProductTypes{DataType::bf16, false}})
+    if (to_text(types) == text) return types;
+  return invalid_input("'" + std::string(text.substr(0, 60)) +
+                       "' are no types of sums of products: f32_f32_strict, f32_f32_tf32, f16_f32_strict and bf16_f32_strict are");
+}
+
+PathPrecision path_precision(const ProductTypes& types) {
+  if (types.tf32) return {2 * tf32_roundoff, false};  // both factors are rounded to TF32
+  return {0x1p-24, types.storage == DataType::f32};
+}
+
+DataType narrowest_type(const ProductTypes& types, DataType output) { return types.tf32 ? DataType::f16 : output; }
+
 int integer_bits(DataType type) {
   switch (type) {
     case DataType::bf16: return 8;

@@ -10,6 +10,16 @@
 
 namespace detbench {
 
+/// Storage, accumulator and math mode of a sum of products. Known: f32_f32_strict, f32_f32_tf32, f16_f32_strict,
+/// bf16_f32_strict; the accumulator is f32 in all of them.
+struct ProductTypes {
+  DataType storage = DataType::f32;
+  bool tf32 = false;
+  auto operator<=>(const ProductTypes&) const = default;
+};
+std::string to_text(const ProductTypes& types);
+Result<ProductTypes> parse_product_types(std::string_view text);
+
 /// One output in fp64: the sum, the sum of absolute products, and how many products entered.
 struct ProductSum {
   double value = 0;
@@ -37,6 +47,8 @@ struct PathPrecision {
   bool strict_f32 = true;             ///< failing the f32 bound but meeting TF32's is called "lower precision than asked"
 };
 
+PathPrecision path_precision(const ProductTypes& types);
+
 /// Holds the checked outputs against an algorithm's. The rules:
 /// - every element of every output must be finite (an unwritten one shows as the NaN it was poisoned with);
 /// - an output of zeros where the answer is not zero is refused by that name;
@@ -46,6 +58,9 @@ struct PathPrecision {
 /// Fails when the exact fill is not exact for these sums (their magnitude leaves the narrowest type's integers).
 Result<std::unique_ptr<Reference>> make_product_sum_reference(const Inputs& inputs, const PathPrecision& precision,
                                                               std::vector<CheckedOutput> outputs);
+
+/// The type that limits an exact fill: the stored output's, or TF32's 11 bits (those of f16) on the way.
+DataType narrowest_type(const ProductTypes& types, DataType output);
 
 /// Largest integer p such that all integers of magnitude up to 2^p are values of the type (f32 24, f16 11, bf16 8).
 int integer_bits(DataType type);
