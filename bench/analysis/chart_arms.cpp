@@ -9,7 +9,8 @@ namespace detbench::analysis {
 namespace {
 
 constexpr double us = 1e6;
-constexpr int lanes = 5;  ///< arms of one tier are spread over lanes, so that equal times do not cover each other
+/// Arms of one tier are spread over lanes, the middle one first, so that equal times do not cover each other.
+constexpr int lanes[] = {0, -1, 1, -2, 2};
 
 Json number(const std::optional<double>& value) { return value && std::isfinite(*value) ? Json(*value) : Json(nullptr); }
 
@@ -56,12 +57,10 @@ double relative_time(const ComparisonView& view, const ArmView& arm) {
 Json tradeoff_rows(const std::vector<ComparisonView>& views, std::size_t most_problems) {
   Json rows = Json::array();
   int panel_rank = 0;
-  double widest = 1;
-  const auto panels = worth_a_panel(views, most_problems);
-  for (const auto* view : panels)
+  for (const auto* view : worth_a_panel(views, most_problems)) {
+    double widest = 1;
     for (const auto& arm : view->arms)
       if (arm.timed()) widest = std::max(widest, relative_time(*view, arm));
-  for (const auto* view : panels) {
     std::map<Tier, int> seen;
     const auto band = view->symmetric_band();
     for (const auto& arm : view->arms) {
@@ -73,7 +72,7 @@ Json tradeoff_rows(const std::vector<ComparisonView>& views, std::size_t most_pr
                       {"provider", arm.provider},
                       {"claim", claim_word(*arm.record)},
                       {"tier", to_text(arm.tier)},
-                      {"slot", seen[arm.tier]++ % lanes},
+                      {"slot", lanes[seen[arm.tier]++ % 5]},
                       {"ratio", ratio},
                       {"time_us", arm.time->median_s * us},
                       {"max_ulp", number(error_ulp(*arm.record))},
@@ -115,6 +114,7 @@ Json price_rows(const std::vector<ComparisonView>& views) {
                       {"label", e.view->label},
                       {"rank", rank},
                       {"demand", to_text(price->demand)},
+                      {"lane", price == &e.loose ? -1 : 1},
                       {"ratio", number(price->ratio)},
                       {"low", price->interval ? Json(price->interval->low) : Json()},
                       {"high", price->interval ? Json(price->interval->high) : Json()},
@@ -136,8 +136,10 @@ Json price_rows(const std::vector<ComparisonView>& views) {
 Json reduction_rows(const std::vector<ComparisonView>& views) {
   Json rows = Json::array();
   std::map<std::string, std::map<std::string, double>> best;  // group, algorithm: best GB/s, for the order of rows
+  std::map<std::string, std::vector<std::string>> problems;    // group: sizes, a lane for each
   for (const auto& view : views) {
     if (!is_reduction(view) || !view.info || !view.info->bytes) continue;
+    problems[view.group()].push_back(view.label);
     for (const auto& arm : view.arms) {
       if (!arm.timed()) continue;
       const double rate = *view.info->bytes / arm.time->median_s / 1e9;
@@ -163,6 +165,9 @@ Json reduction_rows(const std::vector<ComparisonView>& views) {
   for (auto& row : rows) {
     const auto& group = best[row["group"].get<std::string>()];
     const double mine = group.at(row["algorithm"].get<std::string>());
+    const auto& sizes = problems[row["group"].get<std::string>()];
+    const auto size = std::find(sizes.begin(), sizes.end(), row["size"].get<std::string>()) - sizes.begin();
+    row["lane"] = (static_cast<double>(size) + 0.5) / static_cast<double>(sizes.size()) - 0.5;
     row["rank"] = std::count_if(group.begin(), group.end(), [&](const auto& other) { return other.second > mine; });
   }
   return rows;

@@ -11,10 +11,10 @@ namespace detbench::analysis {
 /// panel, group, label, algorithm, provider, claim, tier, slot, ratio, time_us, max_ulp, workspace_kib, frontier,
 /// text_side, band_low, band_high, runs, replay.
 Json tradeoff_rows(const std::vector<ComparisonView>& views, std::size_t most_problems);
-/// One row per problem and demand: group, label, rank, demand, ratio, low, high, verdict, band_low, band_high, fastest,
+/// One row per problem and demand: group, label, rank, demand, lane, ratio, low, high, verdict, band_low, band_high, fastest,
 /// chosen, fastest_us, chosen_us, note (why there is no ratio), replay.
 Json price_rows(const std::vector<ComparisonView>& views);
-/// One row per timed reduction or scatter-add arm: group, panel, algorithm, provider, claim, size, gb_per_s,
+/// One row per timed reduction or scatter-add arm: group, lane, algorithm, provider, claim, size, gb_per_s,
 /// distinct, runs, max_ulp, relative_l2, tier, time_us, replay.
 Json reduction_rows(const std::vector<ComparisonView>& views);
 /// One row per policy: panel, policy, rank, step_ms, minimum_ms, ratio, low, high, images_per_s, reorder_share, note.
@@ -26,7 +26,7 @@ Json policy_op_rows(const std::vector<ComparisonView>& views);
 /// One row per op, algorithm and scope, over all problems: panel, algorithm, rank, scope, verdict (the worst), text
 /// ("3/14": differs in 3 of 14 problems tested), broken, differing, tested.
 Json verdict_rows(const std::vector<ComparisonView>& views);
-/// One row per policy, layer and phase of the train steps: panel, policy, layer, rank, phase, extra_ms against the
+/// One row per policy, layer and phase of the train steps: facet, policy, layer, rank, phase, extra_ms against the
 /// policy `fastest` (or the first one), at most `most_layers` layers, dearest first.
 Json layer_rows(const std::vector<ComparisonView>& views, std::size_t most_layers);
 

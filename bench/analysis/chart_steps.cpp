@@ -17,7 +17,8 @@ constexpr double ms = 1e3;
 std::string panel_of(const ComparisonView& view) {
   const auto network = view.info && !view.info->used_by.empty() ? view.info->used_by.front() + " " : std::string();
   const auto slash = view.problem.find('/');
-  const auto rest = slash == std::string::npos ? view.problem : view.problem.substr(slash + 1);
+  auto rest = slash == std::string::npos ? view.problem : view.problem.substr(slash + 1);
+  std::replace(rest.begin(), rest.end(), '/', ' ');
   return (view.tag.empty() ? "" : view.tag + "  ") + network + rest;
 }
 
@@ -94,8 +95,14 @@ Json policy_scope_rows(const std::vector<ComparisonView>& views) {
   Json rows = Json::array();
   for (const auto& view : views) {
     if (!is_train_step(view)) continue;
+    // A policy that did not run still has its line, so that the panels stay level.
+    std::vector<ScopeResult> nothing;
+    for (const auto& arm : view.arms)
+      for (const auto& scope : arm.record->agreement)
+        if (std::none_of(nothing.begin(), nothing.end(), [&](const auto& known) { return known.scope == scope.scope; }))
+          nothing.emplace_back().scope = scope.scope;
     for (std::size_t i = 0; i < view.arms.size(); ++i)
-      for (const auto& scope : view.arms[i].record->agreement)
+      for (const auto& scope : view.arms[i].record->agreement.empty() ? nothing : view.arms[i].record->agreement)
         rows.push_back({{"panel", panel_of(view)},
                         {"policy", policy_name(view.arms[i])},
                         {"rank", i},
@@ -116,9 +123,10 @@ Json policy_op_rows(const std::vector<ComparisonView>& views) {
     if (!is_train_step(view)) continue;
     for (std::size_t i = 0; i < view.arms.size(); ++i) {
       const auto& step = view.arms[i].record->train_step;
-      if (!step) continue;
       std::map<std::string, double> kinds;
-      for (const auto& op : step->ops) kinds[op.op] += op.elapsed_s;
+      if (step)
+        for (const auto& op : step->ops) kinds[op.op] += op.elapsed_s;
+      if (kinds.empty() && !total.empty()) kinds[total.begin()->first] = 0;
       for (const auto& [kind, seconds] : kinds) {
         total[kind] += seconds;
         rows.push_back({{"panel", panel_of(view)}, {"policy", policy_name(view.arms[i])}, {"rank", i}, {"op", kind}, {"op_ms", seconds * ms}});
@@ -184,6 +192,8 @@ Json verdict_rows(const std::vector<ComparisonView>& views) {
 
 Json layer_rows(const std::vector<ComparisonView>& views, std::size_t most_layers) {
   Json rows = Json::array();
+  const bool several = std::count_if(views.begin(), views.end(), is_train_step) > 1;
+  int facet_rank = 0;
   for (const auto& view : views) {
     if (!is_train_step(view)) continue;
     using Key = std::pair<std::string, std::string>;  // layer, phase
@@ -217,11 +227,13 @@ Json layer_rows(const std::vector<ComparisonView>& views, std::size_t most_layer
     std::sort(ranked.begin(), ranked.end());
     std::map<std::string, std::size_t> rank;
     for (std::size_t k = 0; k < ranked.size() && k < most_layers; ++k) rank[ranked[k].second] = k;
-    for (const auto& extra : extras)
+    for (const auto& extra : extras) {
+      ++facet_rank;
       for (const auto& [key, seconds] : extra.seconds) {
         const auto found = rank.find(key.first);
         if (found == rank.end()) continue;
-        rows.push_back({{"panel", panel_of(view)},
+        rows.push_back({{"facet", policy_name(*extra.arm) + (several ? "  " + panel_of(view) : "")},
+                        {"facet_rank", facet_rank},
                         {"policy", policy_name(*extra.arm)},
                         {"base", policy_name(*base)},
                         {"layer", key.first},
@@ -229,6 +241,7 @@ Json layer_rows(const std::vector<ComparisonView>& views, std::size_t most_layer
                         {"phase", key.second},
                         {"extra_ms", seconds * ms}});
       }
+    }
   }
   return rows;
 }

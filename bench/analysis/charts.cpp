@@ -1,0 +1,118 @@
+#include "bench/analysis/charts.hpp"
+
+#include <fmt/format.h>
+
+#include "bench/analysis/chart_data.hpp"
+#include "bench/analysis/embedded_files.hpp"
+#include "bench/analysis/provenance.hpp"
+#include "bench/records/json_text.hpp"
+
+namespace detbench::analysis {
+namespace {
+
+constexpr std::size_t frontier_panels = 12;
+constexpr std::size_t layers_shown = 30;
+constexpr std::size_t subtitle_width = 112;
+
+Result<Json> embedded_json(std::string_view name) {
+  for (const auto& file : embedded_files())
+    if (file.name == name) return parse_json(file.text, std::string(name));
+  return failure("this build holds no " + std::string(name) + "; build it again from a whole source tree");
+}
+
+/// What a chart needs beyond its specification.
+struct Source {
+  const char* name;
+  const char* caption;
+  const char* no_data;               ///< why there can be nothing to draw
+  Json datasets;                     ///< name -> rows
+  std::vector<std::string> remarks;  ///< subtitle lines before the provenance
+};
+
+std::vector<Source> sources(const std::vector<ComparisonView>& views) {
+  std::vector<Source> list;
+  list.push_back({"tradeoff_frontier",
+                  "Each panel is one problem, each point an algorithm. Left is faster, up agrees more. The bright points form the frontier: nothing "
+                  "else is both faster and at least as agreeing. The grey band is the A/A band, the spread of one algorithm measured twice: "
+                  "differences inside it are noise.",
+                  "no problem had two timed arms",
+                  {{"rows", tradeoff_rows(views, frontier_panels)}},
+                  {fmt::format("At most {} problems, those where agreement costs most (the tables have all); grey: A/A band", frontier_panels)}});
+  list.push_back({"cost_of_thread_invariance",
+                  "For each problem: how much longer the fastest arm takes that showed no difference under the demand, compared with the fastest arm of "
+                  "all. 1x is free. Lines are 95 % intervals over the reporting half of the blocks; grey is the A/A band of that very comparison. Text "
+                  "instead of a point: no arm met the demand, and why.",
+                  "no problem was timed",
+                  {{"rows", price_rows(views)}},
+                  {"Arms: picked by one half of the blocks, published from the other; line: 95 % interval; grey: A/A band"}});
+  list.push_back({"reductions",
+                  "Throughput, distinct results seen in the sampling scopes, and the largest error against fp64, side by side for each algorithm.",
+                  "no reduction or scatter-add was timed",
+                  {{"rows", reduction_rows(views)}},
+                  {"Throughput: every input read once, every output written once; distinct results: over repeat, process and load"}});
+  list.push_back({"train_step_policies",
+                  "One row per policy. Left: time of the whole step. Middle: did the trained state differ when the named thing was varied (n = runs or "
+                  "configurations without a difference). Right: where the time of one observed step goes.",
+                  "no train step was measured",
+                  {{"rows", policy_rows(views)}, {"scopes", policy_scope_rows(views)}, {"ops", policy_op_rows(views)}},
+                  {"Times from the reporting half of the blocks; n: runs, or configurations, without a difference"}});
+  list.push_back({"layer_cost",
+                  "How much longer each layer takes in a step under the policy of the column than under the policy `fastest`.",
+                  "no train step was measured under two policies",
+                  {{"rows", layer_rows(views, layers_shown)}},
+                  {fmt::format("Extra time against the policy `fastest` as its observer saw it; at most {} layers, those that differ most", layers_shown)}});
+  list.push_back({"verdict_matrix",
+                  "One row per algorithm, one column per thing that was varied. The number says in how many of the tested problems the bits differed; "
+                  "the colour is the worst observation. A black outline marks a vendor's claim that was broken.",
+                  "no agreement was probed",
+                  {{"rows", verdict_rows(views)}},
+                  {"a/b: bits differed in a of b problems tested; black outline: a claim that covers the scope was broken"}});
+  return list;
+}
+
+bool has_rows(const Json& datasets) {
+  for (const auto& [name, rows] : datasets.items())
+    if (!rows.empty()) return true;
+  return false;
+}
+
+/// The chart that says why there is no chart.
+Json empty_chart(const Json& title, const std::string& why) {
+  return {{"$schema", "https://vega.github.io/schema/vega-lite/v6.json"},
+          {"title", title},
+          {"width", 720},
+          {"height", 60},
+          {"view", {{"stroke", "#cccccc"}}},
+          {"data", {{"values", Json::array({{{"text", "No data: " + why}}})}}},
+          {"mark", {{"type", "text"}, {"fontSize", 14}, {"color", "#555555"}}},
+          {"encoding", {{"text", {{"field", "text"}, {"type", "nominal"}}}}}};
+}
+
+}  // namespace
+
+Result<std::vector<Chart>> make_charts(const std::vector<ResultFile>& files, const std::vector<ComparisonView>& views) {
+  const auto theme = embedded_json("theme.json");
+  if (!theme) return tl::unexpected(theme.error());
+  const auto provenance = provenance_lines(files);
+  std::vector<Chart> charts;
+  for (auto& source : sources(views)) {
+    auto spec = embedded_json(std::string(source.name) + ".vl.json");
+    if (!spec) return tl::unexpected(spec.error());
+    Chart chart{source.name, source.caption, has_rows(source.datasets), {}};
+    Json subtitle = Json::array();
+    for (const auto& remark : source.remarks)
+      for (const auto& line : wrap(remark, subtitle_width)) subtitle.push_back(line);
+    for (const auto& line : provenance) subtitle.push_back(line);
+    (*spec)["title"]["subtitle"] = subtitle;
+    if (chart.has_data)
+      (*spec)["datasets"] = std::move(source.datasets);
+    else
+      *spec = empty_chart((*spec)["title"], source.no_data);
+    (*spec)["config"] = *theme;
+    chart.spec = std::move(*spec);
+    charts.push_back(std::move(chart));
+  }
+  return charts;
+}
+
+}  // namespace detbench::analysis

@@ -1,0 +1,137 @@
+#include "bench/analysis/findings.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <map>
+
+#include "bench/analysis/chart_data.hpp"
+#include "bench/analysis/price.hpp"
+#include "bench/analysis/provenance.hpp"
+
+namespace detbench::analysis {
+namespace {
+
+constexpr std::size_t most_named = 5;
+
+std::string counted(std::size_t n, const char* one, const char* many) { return fmt::format("{} {}", n, n == 1 ? one : many); }
+
+void rows_in_words(const ResultFile& file, const std::string& who, std::vector<Finding>& findings) {
+  std::map<RunStatus, std::size_t> statuses;
+  for (const auto& r : file.records) ++statuses[r.status];
+  std::string text = fmt::format("{}{}: {} for {}", who, machine_label(file), counted(file.records.size(), "arm attempted", "arms attempted"),
+                                 counted(file.comparisons.size(), "problem", "problems"));
+  for (const auto& [status, n] : statuses) {
+    std::string word(to_text(status));
+    std::replace(word.begin(), word.end(), '_', ' ');
+    text += fmt::format(", {} {}", n, word);
+  }
+  findings.push_back({text + "."});
+  if (!file.complete) findings.push_back({who + "The run was interrupted: only what was measured before is here.", true});
+  std::size_t named = 0;
+  for (const auto& r : file.records) {
+    if (r.status != RunStatus::incorrect) continue;
+    if (++named <= most_named) findings.push_back({fmt::format("{}Wrong result: {}: {}", who, r.id, r.reason), true});
+  }
+  if (named > most_named) findings.push_back({fmt::format("{}{} more wrong results are in the tables.", who, named - most_named), true});
+}
+
+void agreement_in_words(const ResultFile& file, const std::string& who, std::vector<Finding>& findings) {
+  std::size_t probed = 0, run_to_run = 0, partition_tested = 0, partition = 0;
+  for (const auto& r : file.records) {
+    if (r.agreement.empty()) continue;
+    ++probed;
+    const bool differs = tier_of(r) == Tier::differs_run_to_run;
+    if (differs) ++run_to_run;
+    const auto* scope = find_scope(r, Scope::partition);
+    if (differs || !scope || (scope->verdict != ScopeVerdict::no_difference && scope->verdict != ScopeVerdict::differs)) continue;
+    ++partition_tested;
+    if (scope->verdict == ScopeVerdict::differs) ++partition;
+  }
+  if (probed == 0) return;
+  findings.push_back({fmt::format("{}Run to run: {} of {} arms probed gave other bits when nothing but the run, the process or the load changed.", who, run_to_run, probed)});
+  if (partition_tested > 0)
+    findings.push_back({fmt::format("{}Partition: of the {} other arms tested, {} gave other bits with another number of threads (or SMs).", who, partition_tested, partition)});
+}
+
+void prices_in_words(const std::vector<ComparisonView>& views, const ResultFile& file, const std::string& who, std::vector<Finding>& findings) {
+  for (const auto demand : {Demand::run_to_run, Demand::partition}) {
+    std::vector<Price> prices;
+    for (const auto& view : views)
+      if (view.file == &file && !is_train_step(view)) prices.push_back(price_of(view, demand));
+    const auto s = summarize_prices(prices);
+    if (s.problems + s.without_arm + s.untested == 0) continue;
+    std::string text = fmt::format("{}Asking single ops for no difference {}: ", who, to_text(demand));
+    if (s.problems > 0) {
+      text += fmt::format("free or within noise in {} of {}; median price {:.3f}x, geometric mean {:.3f}x (n = {}), largest {:.2f}x ({})", s.free,
+                          counted(s.problems, "problem", "problems"), *s.median, *s.geometric_mean, s.problems, *s.largest, s.largest_label);
+    } else {
+      text += "no problem has a price";
+    }
+    if (s.without_arm > 0) text += fmt::format("; in {} every timed arm differs", counted(s.without_arm, "problem", "problems"));
+    if (s.untested > 0) text += fmt::format("; in {} it could not be told", counted(s.untested, "problem", "problems"));
+    findings.push_back({text + "."});
+  }
+}
+
+void train_steps_in_words(const std::vector<ComparisonView>& views, const ResultFile& file, const std::string& who, std::vector<Finding>& findings) {
+  for (const auto& view : views) {
+    if (view.file != &file || !is_train_step(view) || !view.fastest) continue;
+    std::string text = fmt::format("{}Train step {}: `{}` takes {:.2f} ms", who, view.problem.substr(view.problem.find('/') + 1),
+                                   policy_name(view.arms[*view.fastest]), view.arms[*view.fastest].time->median_s * 1e3);
+    for (std::size_t i = 0; i < view.arms.size(); ++i) {
+      const auto& arm = view.arms[i];
+      if (i == *view.fastest || !arm.ratio) continue;
+      text += fmt::format("; `{}` {:.3f}x ({})", policy_name(arm), arm.ratio->middle, view.busy ? "ambiguous: busy machine" : std::string(to_text(arm.verdict)));
+    }
+    findings.push_back({text + "."});
+  }
+}
+
+void claims_in_words(const ResultFile& file, const std::string& who, std::vector<Finding>& findings) {
+  std::size_t claims = 0, broken = 0;
+  for (const auto& r : file.records) {
+    if (r.claim_verdict == ClaimVerdict::held_in_n || r.claim_verdict == ClaimVerdict::broken) ++claims;
+    if (r.claim_verdict == ClaimVerdict::broken && ++broken <= most_named)
+      findings.push_back({fmt::format("{}Claim broken: {} claims {} ({}) and differed.", who, r.id, to_text(r.claim.guarantee), r.claim.source), true});
+  }
+  if (broken > most_named) findings.push_back({fmt::format("{}{} more broken claims are in the tables.", who, broken - most_named), true});
+  if (claims > 0 && broken == 0) findings.push_back({fmt::format("{}No claim was broken: {} held in the runs made.", who, claims)});
+}
+
+void controls_in_words(const ResultFile& file, const std::string& who, std::vector<Finding>& findings) {
+  std::size_t caught = 0;
+  for (const auto& c : file.controls) {
+    if (c.as_expected) {
+      ++caught;
+      continue;
+    }
+    findings.push_back({c.positive ? fmt::format("{}Control {} was not caught: every \"no difference\" of the scope {} reads untested.", who, c.name, to_text(c.scope))
+                                   : fmt::format("{}Control {} differed although it cannot: do not trust this run.", who, c.name),
+                        true});
+  }
+  if (file.controls.empty())
+    findings.push_back({who + "No controls were run: whether the stress works is unknown.", true});
+  else
+    findings.push_back({fmt::format("{}Controls: {} of {} behaved as they must.", who, caught, file.controls.size())});
+}
+
+}  // namespace
+
+std::vector<Finding> find_findings(const std::vector<ResultFile>& files, const std::vector<ComparisonView>& views) {
+  std::vector<Finding> findings;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const auto tag = file_tag(i, files.size());
+    const auto who = tag.empty() ? "" : tag + ": ";
+    rows_in_words(files[i], who, findings);
+    train_steps_in_words(views, files[i], who, findings);
+    prices_in_words(views, files[i], who, findings);
+    agreement_in_words(files[i], who, findings);
+    claims_in_words(files[i], who, findings);
+    controls_in_words(files[i], who, findings);
+    const auto busy = std::count_if(views.begin(), views.end(), [&](const auto& v) { return v.file == &files[i] && v.busy; });
+    if (busy > 0) findings.push_back({fmt::format("{}Busy machine: times of {} are ambiguous.", who, counted(static_cast<std::size_t>(busy), "problem", "problems")), true});
+  }
+  return findings;
+}
+
+}  // namespace detbench::analysis
