@@ -22,6 +22,11 @@ using Clock = std::chrono::steady_clock;
 /// Waited for a stressor's first work: a thread that the machine does not start in this time is no load.
 constexpr auto longest_start = std::chrono::milliseconds(50);
 
+/// Short bursts with pauses: each wake-up takes a core away at a random moment for some tens of microseconds. A load
+/// without pauses leaves a constant schedule, and every barrier of the victim then waits for whole scheduler quanta of
+/// milliseconds, which shows no more and costs a hundred times as much.
+void pause(SeededRandom& random) { std::this_thread::sleep_for(std::chrono::microseconds(50 + random.below(250))); }
+
 /// Threads that work until the deadline or until told to stop.
 class ThreadedStressor : public Stressor {
  public:
@@ -100,12 +105,11 @@ class Spinners final : public ThreadedStressor {
       setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), std::array{0, 5, 10, 19}[index % 4]);
       set = true;
     }
-    const auto end = Clock::now() + std::chrono::microseconds(50 + random.below(750));
+    const auto end = Clock::now() + std::chrono::microseconds(20 + random.below(180));
     while (Clock::now() < end) {
       for (int i = 0; i < 200; ++i) sink_.fetch_xor(random.next32(), std::memory_order_relaxed);
     }
-    // Pauses make threads come and go; a constant load would leave a constant schedule.
-    std::this_thread::sleep_for(std::chrono::microseconds(20 + random.below(280)));
+    pause(random);
     return true;
   }
   std::atomic<std::uint32_t> sink_{0};
@@ -118,23 +122,25 @@ class MemoryTraffic final : public ThreadedStressor {
 
  private:
   static constexpr std::size_t words = std::size_t{4} << 20;  // 32 MiB a buffer: above most last-level shares of a core
-  static constexpr std::size_t chunk = std::size_t{64} << 10;
+  static constexpr std::size_t chunk = std::size_t{32} << 10;  // 256 KiB, some tens of microseconds
 
   unsigned thread_count() const override { return static_cast<unsigned>(std::clamp(available_cores() / 2, 1, 4)); }
-  Status prepare() override {
-    source_.assign(words, 0x5555555555555555u);
-    targets_.assign(thread_count(), std::vector<std::uint64_t>(words));
-    return {};
-  }
-  bool step(unsigned index, std::uint64_t seed) override {
+  bool step(unsigned, std::uint64_t seed) override {
     thread_local SeededRandom random(seed, "memory");
+    auto& memory = shared();
     const auto from = random.below(words / chunk) * chunk, to = random.below(words / chunk) * chunk;
-    std::copy_n(source_.begin() + static_cast<std::ptrdiff_t>(from), chunk,
-                targets_[index].begin() + static_cast<std::ptrdiff_t>(to));
+    // What is copied has no meaning and nobody reads it, so that threads may copy into each other's chunks: relaxed
+    // atomics, which compile to plain moves.
+    for (std::size_t i = 0; i < chunk; ++i)
+      memory[words + to + i].store(memory[from + i].load(std::memory_order_relaxed), std::memory_order_relaxed);
+    pause(random);
     return true;
   }
-  std::vector<std::uint64_t> source_;
-  std::vector<std::vector<std::uint64_t>> targets_;
+  /// One pair of buffers for the process: filling 64 MiB anew for every arm would take longer than its runs.
+  static std::vector<std::atomic<std::uint64_t>>& shared() {
+    static std::vector<std::atomic<std::uint64_t>> memory(2 * words);
+    return memory;
+  }
 };
 
 class AtomicTraffic final : public ThreadedStressor {
@@ -150,6 +156,7 @@ class AtomicTraffic final : public ThreadedStressor {
   bool step(unsigned, std::uint64_t seed) override {
     thread_local SeededRandom random(seed, "atomic");
     for (int i = 0; i < 1000; ++i) lines_[random.below(lines_.size())].value.fetch_add(1);
+    pause(random);
     return true;
   }
   std::array<Line, 4> lines_;
