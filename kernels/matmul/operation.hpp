@@ -1,0 +1,21 @@
+// The dense layer as an operation of the house: problems, providers, reference.
+#pragma once
+
+#include <memory>
+
+#include "kernels/matmul/problem.hpp"
+#include "kernels/op.hpp"
+
+namespace detbench {
+
+/// "dense_fwd", "dense_dgrad" or "dense_wgrad", with the providers onednn, fixed_order and reference.
+std::unique_ptr<Operation> make_dense_operation(DensePass pass);
+
+/// Provider `onednn`: every implementation of its inner product, named and listed as the convolutions' are
+/// (kernels/convolution/operation.hpp). Claims nothing.
+std::unique_ptr<Provider> make_onednn_dense();
+
+/// Provider `fixed_order` (fixed_order.cpp states the order): the same bits for any thread count and instruction set.
+std::unique_ptr<Provider> make_fixed_order_dense();
+
+}  // namespace detbench
