@@ -72,15 +72,15 @@ Status f64_accumulator(const SumCall<float>& call) {
   return {};
 }
 
-std::size_t partials_of_type(const SumProblem& problem, int) {
+Result<std::size_t> partials_of_type(const SumProblem& problem, int) {
   return static_cast<std::size_t>(piece_count(problem.n)) * size_of(problem.type);
 }
-std::size_t partials_in_f64(const SumProblem& problem, int) {
+Result<std::size_t> partials_in_f64(const SumProblem& problem, int) {
   return static_cast<std::size_t>(piece_count(problem.n)) * sizeof(double);
 }
 
 SumAlgorithm ordered(std::string name, std::string why, Status (*f32)(const SumCall<float>&), Status (*f64)(const SumCall<double>&),
-                     std::size_t (*workspace)(const SumProblem&, int)) {
+                     Result<std::size_t> (*workspace)(const SumProblem&, int)) {
   SumAlgorithm algorithm;
   algorithm.name = std::move(name);
   algorithm.claim = claim_by_construction(std::move(why));

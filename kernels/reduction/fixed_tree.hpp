@@ -123,16 +123,23 @@ DETBENCH_HOST_DEVICE inline void sum_owned_lanes(std::int64_t chunk, int first_l
 #pragma unroll
 #endif
   for (int i = 0; i < lanes_per_thread; ++i) sums[i] = absent_value<T>();
-#ifdef __CUDA_ARCH__
-#pragma unroll 16
-#endif
-  for (int row = 0; row < chunk_rows; ++row) {
-    T values[lanes_per_thread];
-    load(element_index(chunk, row, first_lane), values);
+  // A GPU issues the loads of a batch together, before the additions, which keep their order.
+  constexpr int batch = 8;
+  static_assert(chunk_rows % batch == 0);
+  for (int first = 0; first < chunk_rows; first += batch) {
+    T values[batch][lanes_per_thread];
 #ifdef __CUDA_ARCH__
 #pragma unroll
 #endif
-    for (int i = 0; i < lanes_per_thread; ++i) sums[i] += values[i];
+    for (int row = 0; row < batch; ++row) load(element_index(chunk, first + row, first_lane), values[row]);
+#ifdef __CUDA_ARCH__
+#pragma unroll
+#endif
+    for (int row = 0; row < batch; ++row)
+#ifdef __CUDA_ARCH__
+#pragma unroll
+#endif
+      for (int i = 0; i < lanes_per_thread; ++i) sums[i] += values[row][i];
   }
 }
 

@@ -40,19 +40,15 @@ Status exact_window(const SumCall<T>& call) {
   return exact(call, [&](ExactSum<T>& sum, const T* x, std::int64_t n) { sum.add_windows(x, n, call.isa); });
 }
 
-std::size_t slots_bytes(const SumProblem& problem, int) {
-  return sizeof(std::int64_t) * (problem.type == DataType::f64 ? Superaccumulator<double>::slots : Superaccumulator<float>::slots);
-}
-
 }  // namespace
 
 std::unique_ptr<Provider> make_order_independent_sums() {
   const Claim claim = claim_by_construction("exact integer sum, rounded once");
-  SumAlgorithm window{"exact_window", claim, exact_window<float>, exact_window<double>, slots_bytes};
+  SumAlgorithm window{"exact_window", claim, exact_window<float>, exact_window<double>, superaccumulator_bytes};
   window.has_isa = true;
   std::vector<TableRow> rows;
   rows.push_back(sum_row(std::move(window)));
-  rows.push_back(sum_row({"superaccumulator", claim, superaccumulator<float>, superaccumulator<double>, slots_bytes}));
+  rows.push_back(sum_row({"superaccumulator", claim, superaccumulator<float>, superaccumulator<double>, superaccumulator_bytes}));
   return make_table_provider("order_independent", DeviceKind::cpu, std::move(rows));
 }
 

@@ -1,5 +1,7 @@
 #include "kernels/reduction/sum_problem.hpp"
 
+#include "kernels/reduction/superaccumulator.hpp"
+
 namespace detbench::reduction {
 namespace {
 
@@ -39,7 +41,11 @@ Result<Prepared> prepare(const SumAlgorithm& algorithm, const Problem& text, con
     }
     prepared.notes["isa"] = std::string(to_text(isa));
   }
-  if (algorithm.workspace_bytes != nullptr) prepared.workspace_bytes = algorithm.workspace_bytes(*problem, threads);
+  if (algorithm.workspace_bytes != nullptr) {
+    const auto bytes = algorithm.workspace_bytes(*problem, threads);
+    if (!bytes) return tl::unexpected(bytes.error());
+    prepared.workspace_bytes = *bytes;
+  }
   prepared.run = f64 ? runner(algorithm.run_f64, problem->n, threads, isa) : runner(algorithm.run_f32, problem->n, threads, isa);
   return prepared;
 }
@@ -57,6 +63,10 @@ Result<SumProblem> parse_sum(const Problem& problem) {
   if (!fields) return tl::unexpected(fields.error());
   sum.n = (*fields)[0];
   return sum;
+}
+
+Result<std::size_t> superaccumulator_bytes(const SumProblem& problem, int) {
+  return sizeof(std::int64_t) * (problem.type == DataType::f64 ? Superaccumulator<double>::slots : Superaccumulator<float>::slots);
 }
 
 TableRow sum_row(SumAlgorithm algorithm) {

@@ -34,13 +34,16 @@ struct SumAlgorithm {
   Claim claim = {};
   Status (*run_f32)(const SumCall<float>&) = nullptr;
   Status (*run_f64)(const SumCall<double>&) = nullptr;
-  std::size_t (*workspace_bytes)(const SumProblem&, int threads) = nullptr;  ///< null: none
+  Result<std::size_t> (*workspace_bytes)(const SumProblem&, int threads) = nullptr;  ///< null: none
   bool has_isa = false;                ///< takes the option `isa`
   std::int64_t largest_n = INT64_MAX;  ///< offered up to here ...
   std::string too_large = {};          ///< ... because of this
   std::string missing_type = {};       ///< why a null function is null
 };
 TableRow sum_row(SumAlgorithm algorithm);
+
+/// Bytes of one exact accumulator, of CPU and CUDA alike.
+Result<std::size_t> superaccumulator_bytes(const SumProblem& problem, int threads);
 
 // One per provider; the absent twins answer with the reason.
 std::unique_ptr<Provider> make_openmp_sums();

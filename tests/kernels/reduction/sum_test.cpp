@@ -10,6 +10,7 @@
 #include "exact_oracle.hpp"
 #include "kernels/reduction/isa.hpp"
 #include "sum_runner.hpp"
+#include "verify_all.hpp"
 
 namespace detbench {
 namespace {
@@ -30,45 +31,12 @@ class Sums : public ::testing::Test {
   std::unique_ptr<Operation> sum_ = make_sum_operation();
 };
 
-/// Runs every algorithm that is offered for the problem through fill, op and reference, as the sweep does.
-void verify_all(Operation& operation, const Problem& problem, Device& device, InputFill fill) {
-  const Inputs inputs{fill, 5};
-  const auto reference = operation.reference(problem, inputs);
-  ASSERT_TRUE(reference.has_value()) << reference.error().text;
-  auto stream = std::move(*device.make_stream());
-  for (const auto& provider : operation.providers()) {
-    const auto offers = provider->offers(problem, device);
-    ASSERT_TRUE(offers.has_value()) << offers.error().text;
-    for (const Offer& offer : *offers) {
-      if (offer.unsupported) continue;
-      const std::string name = case_id(problem, offer.algorithm);
-      const auto plan = provider->plan(problem, offer.algorithm, device);
-      ASSERT_TRUE(plan.has_value()) << name << ": " << plan.error().text;
-      const TensorSpec &in = (*plan)->inputs()[0], &out = (*plan)->outputs()[0];
-      auto source = std::move(*device.allocate(in.bytes())), target = std::move(*device.allocate(out.bytes()));
-      auto workspace = std::move(*device.allocate(std::max<std::size_t>(64, (*plan)->workspace_bytes())));
-      ASSERT_TRUE(device.fill({in, source->region()}, *operation.fill(problem, in, inputs), *stream).has_value());
-      ASSERT_TRUE(device.poison(target->region(), Poison::nan_pattern, 1, *stream).has_value());
-      ASSERT_TRUE(device.poison(workspace->region(), Poison::nan_pattern, 2, *stream).has_value());
-      const Tensor src{in, source->region()}, dst{out, target->region()};
-      const auto op = (*plan)->bind({&src, 1}, {&dst, 1}, workspace->region(), *stream);
-      ASSERT_TRUE(op.has_value()) << name << ": " << op.error().text;
-      ASSERT_TRUE((*op)->enqueue().has_value()) << name;
-      const auto found = (*reference)->check(offer.algorithm, {&dst, 1});
-      ASSERT_TRUE(found.has_value()) << name << ": " << found.error().text;
-      EXPECT_TRUE(found->passed) << name << ": " << found->reason;
-      EXPECT_FALSE(target->damaged_guard() || workspace->damaged_guard()) << name;
-      if (offer.algorithm.provider == "order_independent") { EXPECT_EQ(found->max_ulp, 0u) << name; }
-    }
-  }
-}
-
 TEST_F(Sums, EveryAlgorithmMeetsTheExactAndTheRoundingBound) {
   const auto device = cpu(3);
   for (const char* types : {"f32_f32_strict", "f64_f64_strict"})
     for (const char* n : {"n1", "n2", "n63", "n65", "n2047", "n2049", "n65537", "n400003"})
       for (InputFill fill : {InputFill::exact, InputFill::rounding, InputFill::wide})
-        verify_all(*sum_, {"sum", n, types, "vector"}, *device, fill);
+        testing::verify_all(*sum_, {"sum", n, types, "vector"}, *device, fill);
 }
 
 TEST_F(Sums, TheReferenceRefusesAWrongSum) {

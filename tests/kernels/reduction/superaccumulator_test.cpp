@@ -50,11 +50,53 @@ T by_deposits(const std::vector<T>& values) {
   return rounded_sum<T>(slots);
 }
 
+/// The CUDA kernel's way, played through: warps of 32 threads, each with its share of a window, joined in any order.
+template <class T>
+T by_warps(const std::vector<T>& values) {
+  using namespace reduction;
+  using Slots = Superaccumulator<T>;
+  std::int64_t slots[Slots::slots] = {};
+  const auto add = [&](int slot, std::int64_t amount) { slots[slot] += amount; };
+  std::mt19937 random(1);
+  for (std::size_t first = 0; first < values.size(); first += window_elements) {
+    T shares[32][window_rows * 4];
+    MagnitudeRange<T> range;
+    for (int lane = 0; lane < 32; ++lane) {
+      MagnitudeRange<T> own;
+      for (int i = 0; i < window_rows * 4; ++i) {
+        const std::size_t at = first + static_cast<std::size_t>(window_element(lane, i / 4) + i % 4);
+        shares[lane][i] = at < values.size() ? values[at] : -T(0);
+        own.observe(shares[lane][i]);
+      }
+      range.join(own);
+    }
+    int order[32];
+    for (int lane = 0; lane < 32; ++lane) order[lane] = lane;
+    std::shuffle(order, order + 32, random);
+    SlicedSum total;
+    for (int lane : order) {
+      for (T value : shares[lane]) slots[Slots::not_negative_zero_slot] += bits_of_value(value) != bits_of_value(-T(0));
+      if (range.all_zero()) continue;
+      if (range.fit() == WindowFit::none) {
+        for (T value : shares[lane]) deposit<T>(value, add);
+        continue;
+      }
+      const SlicedSum share = slice_share(shares[lane], range.fit(), range.slicer());
+      total.high += share.high;
+      total.low += share.low;
+    }
+    deposit<T>(total.high, add);
+    deposit<T>(total.low, add);
+  }
+  return rounded_sum<T>(slots);
+}
+
 template <class T>
 void expect_sum(const std::vector<T>& values, T expected, const char* what) {
   const auto bits = bits_of_value(expected);
   EXPECT_EQ(bits_of_value(by_deposits(values)), bits) << what << ", deposits";
   EXPECT_EQ(bits_of_value(by_each(values)), bits) << what << ", each";
+  EXPECT_EQ(bits_of_value(by_warps(values)), bits) << what << ", warps";
   for (Isa isa : available_isas())
     EXPECT_EQ(bits_of_value(by_windows(values, isa)), bits) << what << ", windows, " << to_text(isa);
 }
@@ -111,8 +153,9 @@ TYPED_TEST(ExactSums, SpecialValues) {
     std::reverse(longer.begin(), longer.end());
     expect_sum(longer, c.expected, c.what);
     // The oracle agrees with the table, so that both are checked.
-    if (std::all_of(c.values.begin(), c.values.end(), [](T v) { return std::isfinite(v); }))
+    if (std::all_of(c.values.begin(), c.values.end(), [](T v) { return std::isfinite(v); })) {
       EXPECT_EQ(bits_of_value(exact_sum(c.values)), bits_of_value(c.expected)) << c.what << ", oracle";
+    }
   }
 }
 
