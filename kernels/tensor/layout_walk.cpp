@@ -1,44 +1,27 @@
 #include "kernels/tensor/layout_walk.hpp"
 
+#include "kernels/tensor/layout_index.hpp"
+
 namespace detbench {
 
 LayoutWalk::LayoutWalk(const TensorSpec& spec) : elements_(element_count(spec.shape)) {
-  for (int d = 0; d < static_cast<int>(spec.shape.size()); ++d) {
-    Dimension dimension;
-    dimension.size = spec.shape[d];
-    dimension.stride = spec.layout.strides[d];
-    dimension.run = dimension.size;
-    if (dimension.size == 1) continue;  // its only index is 0, which lies at offset 0
-
-    std::int64_t multiplier = 1;  // elements that the blocks inside the present one hold
-    std::vector<std::pair<std::int64_t, std::int64_t>> own;  // (block size, multiplier), innermost first
-    for (auto block = spec.layout.blocks.rbegin(); block != spec.layout.blocks.rend(); ++block) {
-      if (block->dimension == d) own.emplace_back(block->size, multiplier);
-      multiplier *= block->size;
-    }
-    if (!own.empty()) {
-      dimension.table.resize(dimension.size);
-      for (std::int64_t i = 0; i < dimension.size; ++i) {
+  for (const LayoutDimension& from : simplify_layout(spec)) {
+    Dimension to{from.size, from.stride, from.size, {}};
+    if (!from.blocks.empty()) {
+      to.table.resize(static_cast<std::size_t>(from.size));
+      for (std::int64_t i = 0; i < from.size; ++i) {
         std::int64_t rest = i, offset = 0;
-        for (const auto& [size, inside] : own) {
-          offset += rest % size * inside;
+        for (const auto& [size, stride] : from.blocks) {
+          offset += rest % size * stride;
           rest /= size;
         }
-        dimension.table[i] = offset + rest * spec.layout.strides[d];
+        to.table[static_cast<std::size_t>(i)] = offset + rest * from.stride;
       }
-      dimension.run = own.front().first;
-      dimension.stride = own.front().second;
-    } else if (!dimensions_.empty() && dimensions_.back().table.empty() &&
-               dimensions_.back().stride == dimension.stride * dimension.size) {
-      // The dimension before it continues this one: one longer dimension.
-      dimensions_.back().size *= dimension.size;
-      dimensions_.back().stride = dimension.stride;
-      dimensions_.back().run = dimensions_.back().size;
-      continue;
+      to.run = from.blocks.front().size;
+      to.stride = from.blocks.front().stride;
     }
-    dimensions_.push_back(std::move(dimension));
+    dimensions_.push_back(std::move(to));
   }
-  if (dimensions_.empty()) dimensions_.emplace_back();
 }
 
 void gather(const LayoutWalk& walk, std::size_t element_bytes, const void* memory, std::int64_t first, std::int64_t count, void* out) {

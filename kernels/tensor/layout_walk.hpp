@@ -41,6 +41,7 @@ class LayoutWalk {
 
 template <class Visit>
 void LayoutWalk::runs(std::int64_t first, std::int64_t count, Visit&& visit) const {
+  if (count <= 0) return;
   const int last = static_cast<int>(dimensions_.size()) - 1;
   std::int64_t index[max_rank]{}, base = 0, rest = first;
   for (int d = last; d >= 0; --d) {

@@ -1,0 +1,8 @@
+#include "kernels/device/profiler_range.hpp"
+
+namespace detbench {
+
+ProfilerRange::ProfilerRange(const std::string&) {}
+ProfilerRange::~ProfilerRange() = default;
+
+}  // namespace detbench
