@@ -8,12 +8,11 @@ const std::vector<Profile>& profiles() {
     Profile smoke;
     smoke.info = {"smoke", 5, 1, 5, 2, 5};
     smoke.few_layers = true;
-    smoke.batch = 1;
     smoke.layouts = {"nhwc"};
     smoke.types = {"f32_f32_strict"};
     smoke.sum_elements = {1 << 20};
     smoke.scatter = {{1 << 18, 1 << 10}};
-    smoke.train_steps = {{0.35, 64, 4}};
+    smoke.networks = {{0.35, 96, 1, true, false}, {0.35, 64, 4, false, true}};
 
     Profile quick;
     quick.info = {"quick", 10, 2, 10, 2, 10};
@@ -21,24 +20,23 @@ const std::vector<Profile>& profiles() {
     quick.types = {"f32_f32_strict"};
     quick.sum_elements = {1 << 16, 1 << 20, 1 << 24};
     quick.scatter = {{1 << 18, 1 << 4}, {1 << 18, 1 << 14}};
-    quick.train_steps = {{0.35, 96, 8}};
+    quick.networks = {{0.35, 96, 8, true, true}};
 
     Profile standard;
     standard.info = {"standard", 100, 5, 100, 3, 20};
-    standard.batch = 8;
-    standard.pixels = 224;
     standard.layouts = {"nhwc", "blocked"};
     standard.types = {"f32_f32_strict", "bf16_f32_strict"};
     standard.sum_elements = {1 << 16, 1 << 20, 1 << 24, 1 << 26};
     standard.scatter = {{1 << 20, 1 << 4}, {1 << 20, 1 << 10}, {1 << 20, 1 << 16}};
-    standard.train_steps = {{1.0, 224, 8}, {1.0, 224, 32}};
+    standard.networks = {{1.0, 224, 8, true, true}, {1.0, 224, 32, true, true}};
 
     Profile full = standard;
     full.info = {"full", 300, 20, 300, 4, 30};
     full.layouts = {"nhwc", "nchw", "blocked"};
     full.sum_elements = {1 << 10, 1 << 16, 1 << 20, 1 << 24, 1 << 26, 1 << 28};
     full.scatter = {{1 << 20, 1 << 2}, {1 << 20, 1 << 4}, {1 << 20, 1 << 10}, {1 << 20, 1 << 16}, {1 << 22, 1 << 20}};
-    full.train_steps = {{0.35, 96, 8}, {0.35, 224, 8}, {1.0, 96, 8}, {1.0, 224, 8}, {1.0, 224, 32}, {1.4, 224, 8}};
+    full.networks = {{0.35, 96, 8, true, true}, {0.35, 224, 8, true, true}, {1.0, 96, 8, true, true},
+                     {1.0, 224, 8, true, true}, {1.0, 224, 32, true, true}, {1.4, 224, 8, true, true}};
     return std::vector<Profile>{smoke, quick, standard, full};
   }();
   return all;

@@ -10,22 +10,25 @@
 
 namespace detbench {
 
-struct TrainStepSetting {
-  double alpha = 1.0;
+/// One network at one size: its layers are swept, and where `trains` is set it is trained as a step.
+struct NetworkSetting {
+  double alpha = 1.0;                 ///< of MobileNetV2
   int pixels = 224;
   int batch = 8;
+  bool sweep_layers = true;
+  bool trains = true;
 };
 
 struct Profile {
   ProfileInfo info;
-  double alpha = 1.0;                 ///< of the MobileNetV2 whose layers are swept
-  int batch = 2, pixels = 96;         ///< of the layers
+  /// Layers are swept at the very size at which the network trains, so that policies choose from the problems that the
+  /// step will pose.
+  std::vector<NetworkSetting> networks;
   bool few_layers = false;            ///< stem, depthwise, pointwise and classifier only
   std::vector<std::string> layouts;   ///< of the convolution problems
   std::vector<std::string> types;
   std::vector<std::int64_t> sum_elements;
   std::vector<std::pair<std::int64_t, std::int64_t>> scatter;  ///< updates, bins
-  std::vector<TrainStepSetting> train_steps;
 };
 
 /// nullopt: no such profile.

@@ -6,6 +6,7 @@
 #include "bench/core/controls.hpp"
 #include "kernels/convolution/operation.hpp"
 #include "kernels/device/onednn.hpp"
+#include "kernels/normalization/batch_norm.hpp"
 #include "kernels/reduction/sum.hpp"
 
 namespace detbench {
@@ -14,6 +15,7 @@ Registry make_registry(const std::filesystem::path& selections) {
   Registry registry;
   registry.add(make_control_operation());
   for (Direction direction : all_directions) registry.add(make_convolution_operation(direction));
+  for (auto& operation : make_batch_norm_operations()) registry.add(std::move(operation));
   registry.add(make_sum_operation());
   return registry;
 }

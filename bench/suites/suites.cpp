@@ -2,19 +2,64 @@
 
 #include <algorithm>
 
+#include "kernels/convolution/problem.hpp"
+#include "models/mobilenet_v2.hpp"
+#include "models/problems.hpp"
+
 namespace detbench {
 namespace {
 
 constexpr std::int64_t control_elements = 65536;
+constexpr std::int64_t imagenet_classes = 1000;
 
 void add(std::vector<PlannedComparison>& all, const Filter& filter, Problem problem, std::vector<std::string> used_by) {
   const auto suite = suite_of(problem.op);
   if (filter.accepts(suite, problem, used_by)) all.push_back({std::move(problem), suite, std::move(used_by), true, {}});
 }
 
+/// The four layers of `smoke`: stem, depthwise, pointwise and classifier; batch norm where it follows them.
+bool is_one_of_few(const std::vector<std::string>& layers) {
+  return std::any_of(layers.begin(), layers.end(), [](const std::string& layer) {
+    for (const char* few : {"Conv1", "block_1_depthwise", "block_1_expand", "predictions", "block_1_depthwise_BN"})
+      if (layer == few) return true;
+    return false;
+  });
+}
+
+void add_layers(std::vector<PlannedComparison>& all, const Profile& profile, const NetworkSetting& setting, const Network& network,
+                const Filter& filter) {
+  for (const auto& types : profile.types)
+    for (const auto& layout : profile.layouts)
+      for (auto& posed : network_problems(network, setting.batch, types, layout)) {
+        if (profile.few_layers && !is_one_of_few(posed.layers)) continue;
+        std::vector<std::string> used_by;
+        for (const auto& layer : posed.layers) used_by.push_back(network.name + ":" + layer);
+        add(all, filter, posed.problem, std::move(used_by));
+      }
+}
+
+/// The case of the TensorFlow articles about nondeterminism: 28x28x3 to 16 channels, 3x3 (the batch is ours).
+void add_tutorial_case(std::vector<PlannedComparison>& all, const Profile& profile, const Filter& filter) {
+  for (Direction direction : all_directions)
+    for (const auto& layout : profile.layouts) {
+      ConvolutionProblem problem;
+      problem.mb = 8;
+      problem.ic = 3;
+      problem.ih = problem.iw = 28;
+      problem.oc = 16;
+      problem.kh = problem.kw = 3;
+      problem.pt = problem.pb = problem.pl = problem.pr = 1;
+      problem.direction = direction;
+      problem.layout = layout;
+      add(all, filter, to_problem(problem), {});
+    }
+}
+
 void add_reductions(std::vector<PlannedComparison>& all, const Profile& profile, const Filter& filter) {
   for (const auto elements : profile.sum_elements)
     add(all, filter, {"sum", "n" + std::to_string(elements), "f32_f32_strict", "vector"}, {});
+  for (const auto& [updates, bins] : profile.scatter)
+    add(all, filter, {"scatter_add", "n" + std::to_string(updates) + "_bins" + std::to_string(bins) + "_hot0", "f32_f32_strict", "vector"}, {});
 }
 
 }  // namespace
@@ -49,8 +94,26 @@ Result<std::vector<PlannedComparison>> plan_comparisons(const Registry& registry
     add(all, filter, *problem, {});
     return all;
   }
+  for (const auto& setting : profile.networks) {
+    if (!setting.sweep_layers) continue;
+    auto network = make_mobilenet_v2(setting.alpha, setting.pixels, imagenet_classes);
+    if (!network) return tl::unexpected(network.error());
+    add_layers(all, profile, setting, *network, filter);
+  }
+  add_tutorial_case(all, profile, filter);
   add_reductions(all, profile, filter);
-  return all;
+  // Two settings may pose the same problem; its uses are joined.
+  std::vector<PlannedComparison> distinct;
+  for (auto& comparison : all) {
+    const auto same = std::find_if(distinct.begin(), distinct.end(), [&](const PlannedComparison& c) { return c.problem == comparison.problem; });
+    if (same == distinct.end()) {
+      distinct.push_back(std::move(comparison));
+      continue;
+    }
+    for (const auto& use : comparison.used_by)
+      if (std::find(same->used_by.begin(), same->used_by.end(), use) == same->used_by.end()) same->used_by.push_back(use);
+  }
+  return distinct;
 }
 
 Result<std::vector<PlannedComparison>> plan_train_steps(const Registry&, const Profile&, const Filter&) {
