@@ -1,0 +1,95 @@
+#include "models/chooser.hpp"
+
+namespace detbench {
+namespace {
+
+Reason with_context(const Reason& reason, const std::string& context) { return {context + ": " + reason.text, reason.kind}; }
+
+/// The provider's first offer that exists.
+Result<Algorithm> first_offer(const Provider& provider, const Problem& problem, Device& device) {
+  auto offers = provider.offers(problem, device);
+  if (!offers) return tl::unexpected(offers.error());
+  for (const auto& offer : *offers)
+    if (!offer.unsupported) return offer.algorithm;
+  return unsupported(offers->empty() ? "nothing is offered" : offers->front().unsupported->text);
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Plan>> Chooser::plan(const Problem& problem, const Algorithm& algorithm) {
+  const std::string key = case_id(problem, algorithm);
+  if (const auto at = plans_.find(key); at != plans_.end()) return at->second;
+  const auto* operation = registry_.find(problem.op);
+  if (!operation) return unsupported("there is no op '" + problem.op + "'");
+  const auto* provider = operation->find_provider(algorithm.provider);
+  if (!provider) return unsupported(problem.op + " has no provider '" + algorithm.provider + "'");
+  auto made = provider->plan(problem, algorithm, device_);
+  if (!made) return tl::unexpected(made.error());
+  return plans_[key] = std::move(*made);
+}
+
+Result<ChosenPlan> Chooser::from_rule(Problem problem, const SelectionRule& rule) {
+  problem.layout = rule.layout;
+  Algorithm algorithm = rule.algorithm;
+  const std::string context = "policy '" + selection_.name + "' picks " + algorithm_id(algorithm) + " for " + problem_id(problem);
+  if (algorithm.name.empty()) {
+    const auto* operation = registry_.find(problem.op);
+    const auto* provider = operation ? operation->find_provider(algorithm.provider) : nullptr;
+    if (!provider) return tl::unexpected(Reason{context + ": there is no such op or provider", Reason::Kind::unsupported});
+    auto first = first_offer(*provider, problem, device_);
+    if (!first) return tl::unexpected(with_context(first.error(), context));
+    algorithm = *first;
+  }
+  auto made = plan(problem, algorithm);
+  if (!made) return tl::unexpected(with_context(made.error(), context));
+  return ChosenPlan{*made, problem, algorithm, false};
+}
+
+Result<ChosenPlan> Chooser::heuristic(const Problem& problem) {
+  const auto* operation = registry_.find(problem.op);
+  if (!operation) return unsupported("there is no op '" + problem.op + "'");
+  if (const auto known = heuristics_.find(problem); known != heuristics_.end()) {
+    auto made = plan(problem, known->second);
+    if (made) return ChosenPlan{*made, problem, known->second, true};
+  }
+  std::string reasons;
+  for (const char* name : {"onednn", "fixed_order"}) {
+    const auto* provider = operation->find_provider(name);
+    if (!provider) continue;
+    auto first = first_offer(*provider, problem, device_);
+    if (first) {
+      auto made = plan(problem, *first);
+      if (made) {
+        heuristics_[problem] = *first;
+        return ChosenPlan{*made, problem, *first, true};
+      }
+      first = tl::unexpected(made.error());
+    }
+    reasons += (reasons.empty() ? "" : "; ") + std::string(name) + ": " + first.error().text;
+  }
+  return unsupported("nobody answers " + problem_id(problem) + " (" + reasons + ")");
+}
+
+Result<ChosenPlan> Chooser::choose(Problem problem, const std::string& fallback_layout) {
+  if (const auto* rule = selection_.find(problem)) return from_rule(std::move(problem), *rule);
+  problem.layout = fallback_layout;
+  return heuristic(problem);
+}
+
+Result<ChosenPlan> Chooser::choose_for_layout(Problem problem, const TensorSpec& at_hand, std::size_t input) {
+  const std::string layout = describe_layout(at_hand);
+  const bool named = layout == "nhwc" || layout == "nchw" || layout == "nchw16c" || layout == "nchw8c";
+  const auto* rule = selection_.find(problem);
+  if (!rule) {
+    problem.layout = named ? layout : "nhwc";
+    return heuristic(problem);
+  }
+  auto chosen = from_rule(problem, *rule);
+  if (!chosen || chosen->plan->inputs()[input].layout == at_hand.layout) return chosen;
+  // The rule was measured in another layout. Fixed order gives the same bits in every layout, so it saves the reorder.
+  if (rule->algorithm.provider == "fixed_order" && named)
+    if (auto here = from_rule(problem, {layout, rule->algorithm}); here) return here;
+  return chosen;
+}
+
+}  // namespace detbench
