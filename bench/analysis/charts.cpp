@@ -57,10 +57,10 @@ std::vector<Source> sources(const std::vector<ComparisonView>& views) {
                   {{"rows", policy_rows(views)}, {"scopes", policy_scope_rows(views)}, {"ops", policy_op_rows(views)}},
                   {"Times from the reporting half of the blocks; n: runs, or configurations, without a difference"}});
   list.push_back({"layer_cost",
-                  "How much longer each layer takes in a step under the policy of the column than under the policy `fastest`.",
+                  "How much longer each layer takes in a step under the policy of the column than under the policy fastest.",
                   "no train step was measured under two policies",
                   {{"rows", layer_rows(views, layers_shown)}},
-                  {fmt::format("Extra time against the policy `fastest` as its observer saw it; at most {} layers, those that differ most", layers_shown)}});
+                  {fmt::format("Extra time against the policy fastest as its observer saw it; at most {} layers, those that differ most", layers_shown)}});
   list.push_back({"verdict_matrix",
                   "One row per algorithm, one column per thing that was varied. The number says in how many of the tested problems the bits differed; "
                   "the colour is the worst observation. A black outline marks a vendor's claim that was broken.",

@@ -83,12 +83,24 @@ void compare_arms(ComparisonView& view) {
   });
 }
 
+/// "96>96 g96 48x48 k3 s2" for a convolution's shape: what tells layers apart at a glance. Other shapes stay as they are.
+std::string short_shape(const std::string& shape) {
+  const auto fields = parse_shape(shape);
+  if (!fields) return shape;
+  std::map<std::string, std::string> of(fields->begin(), fields->end());
+  for (const char* key : {"ic", "oc", "ih", "iw", "kh", "kw", "sh", "sw", "g"})
+    if (!of.contains(key)) return shape;
+  const auto pair = [](const std::string& a, const std::string& b) { return a == b ? a : a + "x" + b; };
+  return of["ic"] + ">" + of["oc"] + (of["g"] == "1" ? "" : " g" + of["g"]) + " " + of["ih"] + "x" + of["iw"] + " k" + pair(of["kh"], of["kw"]) + " s" +
+         pair(of["sh"], of["sw"]);
+}
+
 /// "block_3_expand" of "mobilenet_v2_alpha1.0:block_3_expand", "+2" when others share the problem; else the shape.
 std::string short_label(const ComparisonView& view) {
-  if (!view.info || view.info->used_by.empty()) return part(view.problem, '/', 1);
+  if (!view.info || view.info->used_by.empty()) return short_shape(part(view.problem, '/', 1));
   const auto& first = view.info->used_by.front();
   const auto colon = first.find(':');
-  std::string label = colon == std::string::npos ? first + " " + part(view.problem, '/', 1) : first.substr(colon + 1);
+  std::string label = colon == std::string::npos ? first + " " + short_shape(part(view.problem, '/', 1)) : first.substr(colon + 1);
   if (view.info->used_by.size() > 1) label += " +" + std::to_string(view.info->used_by.size() - 1);
   return label;
 }

@@ -15,6 +15,19 @@ constexpr std::size_t most_named = 5;
 
 std::string counted(std::size_t n, const char* one, const char* many) { return fmt::format("{} {}", n, n == 1 ? one : many); }
 
+/// One alarm per (op, algorithm) instead of one per row, the first few by name.
+template <class Say>
+void by_algorithm(const std::vector<const Record*>& records, std::vector<Finding>& findings, Say say) {
+  std::map<std::string, std::vector<const Record*>> groups;
+  for (const auto* r : records) groups[r->id.substr(r->id.rfind('/') + 1) + " as " + r->id.substr(0, r->id.find('/'))].push_back(r);
+  std::size_t named = 0;
+  for (const auto& [name, rows] : groups) {
+    if (++named > most_named) continue;
+    findings.push_back({say(*rows.front(), fmt::format("{} in {}", name, counted(rows.size(), "problem", "problems"))) + ".", true});
+  }
+  if (named > most_named) findings.push_back({fmt::format("and {} more algorithms, in the tables.", named - most_named), true});
+}
+
 void rows_in_words(const ResultFile& file, const std::string& who, std::vector<Finding>& findings) {
   std::map<RunStatus, std::size_t> statuses;
   for (const auto& r : file.records) ++statuses[r.status];
@@ -27,12 +40,12 @@ void rows_in_words(const ResultFile& file, const std::string& who, std::vector<F
   }
   findings.push_back({text + "."});
   if (!file.complete) findings.push_back({who + "The run was interrupted: only what was measured before is here.", true});
-  std::size_t named = 0;
-  for (const auto& r : file.records) {
-    if (r.status != RunStatus::incorrect) continue;
-    if (++named <= most_named) findings.push_back({fmt::format("{}Wrong result: {}: {}", who, r.id, r.reason), true});
-  }
-  if (named > most_named) findings.push_back({fmt::format("{}{} more wrong results are in the tables.", who, named - most_named), true});
+  std::vector<const Record*> wrong;
+  for (const auto& r : file.records)
+    if (r.status == RunStatus::incorrect) wrong.push_back(&r);
+  by_algorithm(wrong, findings, [&](const Record& first, const std::string& where) {
+    return fmt::format("{}Wrong result: {}, for instance {}: {}", who, where, first.id, first.reason);
+  });
 }
 
 void agreement_in_words(const ResultFile& file, const std::string& who, std::vector<Finding>& findings) {
@@ -62,8 +75,9 @@ void prices_in_words(const std::vector<ComparisonView>& views, const ResultFile&
     if (s.problems + s.without_arm + s.untested == 0) continue;
     std::string text = fmt::format("{}Asking single ops for no difference {}: ", who, to_text(demand));
     if (s.problems > 0) {
-      text += fmt::format("free or within noise in {} of {}; median price {:.3f}x, geometric mean {:.3f}x (n = {}), largest {:.2f}x ({})", s.free,
-                          counted(s.problems, "problem", "problems"), *s.median, *s.geometric_mean, s.problems, *s.largest, s.largest_label);
+      text += fmt::format("free or within noise in {} of {}; median price {:.3f}x, geometric mean {:.3f}x (n = {})", s.free,
+                          counted(s.problems, "problem", "problems"), *s.median, *s.geometric_mean, s.problems);
+      if (*s.largest > 1.005) text += fmt::format(", largest {:.2f}x ({})", *s.largest, s.largest_label);
     } else {
       text += "no problem has a price";
     }
@@ -76,26 +90,32 @@ void prices_in_words(const std::vector<ComparisonView>& views, const ResultFile&
 void train_steps_in_words(const std::vector<ComparisonView>& views, const ResultFile& file, const std::string& who, std::vector<Finding>& findings) {
   for (const auto& view : views) {
     if (view.file != &file || !is_train_step(view) || !view.fastest) continue;
-    std::string text = fmt::format("{}Train step {}: `{}` takes {:.2f} ms", who, view.problem.substr(view.problem.find('/') + 1),
+    std::string text = fmt::format("{}Train step {}: policy {} takes {:.2f} ms", who, view.problem.substr(view.problem.find('/') + 1),
                                    policy_name(view.arms[*view.fastest]), view.arms[*view.fastest].time->median_s * 1e3);
     for (std::size_t i = 0; i < view.arms.size(); ++i) {
       const auto& arm = view.arms[i];
       if (i == *view.fastest || !arm.ratio) continue;
-      text += fmt::format("; `{}` {:.3f}x ({})", policy_name(arm), arm.ratio->middle, view.busy ? "ambiguous: busy machine" : std::string(to_text(arm.verdict)));
+      text += fmt::format("; {} {:.3f}x ({})", policy_name(arm), arm.ratio->middle, view.busy ? "ambiguous: busy machine" : std::string(to_text(arm.verdict)));
     }
     findings.push_back({text + "."});
   }
 }
 
 void claims_in_words(const ResultFile& file, const std::string& who, std::vector<Finding>& findings) {
-  std::size_t claims = 0, broken = 0;
+  std::size_t claims = 0;
+  std::vector<const Record*> broken;
   for (const auto& r : file.records) {
     if (r.claim_verdict == ClaimVerdict::held_in_n || r.claim_verdict == ClaimVerdict::broken) ++claims;
-    if (r.claim_verdict == ClaimVerdict::broken && ++broken <= most_named)
-      findings.push_back({fmt::format("{}Claim broken: {} claims {} ({}) and differed.", who, r.id, to_text(r.claim.guarantee), r.claim.source), true});
+    if (r.claim_verdict == ClaimVerdict::broken) broken.push_back(&r);
   }
-  if (broken > most_named) findings.push_back({fmt::format("{}{} more broken claims are in the tables.", who, broken - most_named), true});
-  if (claims > 0 && broken == 0) findings.push_back({fmt::format("{}No claim was broken: {} held in the runs made.", who, claims)});
+  by_algorithm(broken, findings, [&](const Record& first, const std::string& where) {
+    std::string scopes;
+    for (const auto& scope : first.agreement)
+      if (scope.verdict == ScopeVerdict::differs && first.claim.covers(scope.scope)) scopes += (scopes.empty() ? "" : ", ") + std::string(to_text(scope.scope));
+    return fmt::format("{}Claim broken: {}, claims {} ({}) but differed in {}, for instance {}", who, where, to_text(first.claim.guarantee), first.claim.source,
+                       scopes, first.id);
+  });
+  if (claims > 0 && broken.empty()) findings.push_back({fmt::format("{}No claim was broken: {} held in the runs made.", who, claims)});
 }
 
 void controls_in_words(const ResultFile& file, const std::string& who, std::vector<Finding>& findings) {

@@ -7,8 +7,8 @@ constexpr const char* style = R"css(
 :root { color-scheme: light; }
 body { font: 15px/1.5 system-ui, "DejaVu Sans", Verdana, sans-serif; color: #1a1a1a; background: #fff; margin: 0 auto; max-width: 1360px; padding: 24px; }
 h1 { font-size: 26px; margin: 0 0 4px; } h2 { font-size: 20px; margin: 40px 0 8px; border-bottom: 1px solid #ddd; padding-bottom: 4px; }
-p, li { max-width: 920px; } .provenance { color: #555; font-size: 13px; } nav a { margin-right: 16px; }
-.alarm { background: #fff3e6; border-left: 4px solid #d55e00; padding-left: 8px; list-style-position: inside; }
+p, li { max-width: 920px; } .provenance { color: #555; font-size: 13px; } nav a { margin-right: 16px; display: inline-block; }
+li { overflow-wrap: anywhere; } .alarm { background: #fff3e6; box-shadow: -26px 0 0 #fff3e6, -30px 0 0 #d55e00; }
 .chart { overflow-x: auto; margin: 8px 0 4px; } .caption { color: #444; font-size: 14px; } .missing { color: #8a4a00; }
 .scroll { overflow: auto; max-height: 640px; border: 1px solid #ddd; }
 table { border-collapse: collapse; font-size: 12.5px; } th { position: sticky; top: 0; background: #f4f4f4; text-align: left; }
@@ -74,10 +74,12 @@ std::string html_table(const Table& table) {
   return text + "</table></div>\n";
 }
 
+std::string title_of(const Chart& chart) {
+  return chart.spec.contains("title") && chart.spec["title"].contains("text") ? chart.spec["title"]["text"].get<std::string>() : chart.name;
+}
+
 std::string chart_section(const Chart& chart, bool drawn) {
-  std::string title = chart.name;
-  if (chart.spec.contains("title") && chart.spec["title"].contains("text")) title = chart.spec["title"]["text"].get<std::string>();
-  std::string text = "<h2 id=\"" + chart.name + "\">" + escape_html(title) + "</h2>\n<p class=\"caption\">" + escape_html(chart.caption) + "</p>\n";
+  std::string text = "<h2 id=\"" + chart.name + "\">" + escape_html(title_of(chart)) + "</h2>\n<p class=\"caption\">" + escape_html(chart.caption) + "</p>\n";
   if (!drawn) return text + "<p class=\"missing\">Not drawn here; the table below has its figures.</p>\n";
   return text + "<div class=\"chart\" id=\"chart-" + chart.name + "\"></div>\n<script type=\"application/json\" id=\"spec-" + chart.name + "\">" +
          script_json(chart.spec) + "</script>\n";
@@ -108,7 +110,7 @@ std::string to_html(const Page& page) {
   html += "</style>\n</head>\n<body>\n<h1>What do reproducible bits cost?</h1>\n<p class=\"provenance\">";
   for (const auto& line : page.provenance) html += escape_html(line) + "<br>";
   html += "</p>\n<nav>";
-  for (const auto& chart : page.charts) html += "<a href=\"#" + chart.name + "\">" + escape_html(chart.name) + "</a> ";
+  for (const auto& chart : page.charts) html += "<a href=\"#" + chart.name + "\">" + escape_html(title_of(chart)) + "</a> ";
   html += "<a href=\"#tables\">tables</a></nav>\n<h2>What was found</h2>\n<ul>\n";
   for (const auto& finding : page.findings)
     html += std::string(finding.alarm ? "<li class=\"alarm\">" : "<li>") + escape_html(finding.text) + "</li>\n";
