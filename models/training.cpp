@@ -38,7 +38,8 @@ Status TrainStepOp::step() {
 Status TrainStepOp::enqueue() {
   for (int k = 0; k < steps_; ++k) {
     if (auto s = step(); !s) return s;
-    losses_[k] = current_loss();
+    const Region slot{static_cast<float*>(losses_.region.data) + k, sizeof(float)};
+    if (auto s = device_.copy(slot, current_loss_, stream_); !s) return s;
   }
   return {};
 }
@@ -46,7 +47,7 @@ Status TrainStepOp::enqueue() {
 double TrainStepOp::current_loss() const {
   // On a CPU the step is done and its loss can be read at once; elsewhere reading would wait for the device.
   float loss = std::numeric_limits<float>::quiet_NaN();
-  if (device_.kind() == DeviceKind::cpu) std::memcpy(&loss, loss_.region.data, sizeof loss);
+  if (device_.kind() == DeviceKind::cpu) std::memcpy(&loss, current_loss_.data, sizeof loss);
   return static_cast<double>(loss);
 }
 
@@ -68,9 +69,12 @@ TrainStepPlan::TrainStepPlan(TrainProgram program, int steps, Device& device)
   const auto& p = *program_;
   inputs_ = {p.images, p.labels};
   inputs_.insert(inputs_.end(), p.parameters.begin(), p.parameters.end());
-  outputs_ = {p.loss};
+  outputs_ = {{"loss", DataType::f32, {steps_}, canonical_layout({steps_})}};
   for (const auto* list : {&p.parameters, &p.velocities, &p.moving}) outputs_.insert(outputs_.end(), list->begin(), list->end());
 }
+
+/// The arena, then one cache line for the scalar loss.
+std::size_t TrainStepPlan::workspace_bytes() const { return program_->program.arena_bytes() + 64; }
 
 std::map<std::string, std::string> TrainStepPlan::notes() const {
   const auto infos = ops();
@@ -89,19 +93,20 @@ Result<std::unique_ptr<Op>> TrainStepPlan::bind(std::span<const Tensor> inputs, 
   for (const auto& [tensors, specs] : {std::pair{inputs, &inputs_}, {outputs, &outputs_}})
     for (std::size_t i = 0; i < tensors.size(); ++i)
       if (tensors[i].region.bytes < (*specs)[i].bytes()) return invalid_input("'" + (*specs)[i].role + "' is smaller than its " + std::to_string((*specs)[i].bytes()) + " bytes");
+  if (workspace.bytes < workspace_bytes()) return invalid_input("a train step wants a workspace of " + std::to_string(workspace_bytes()) + " bytes, got " + std::to_string(workspace.bytes));
   std::unique_ptr<TrainStepOp> op(new TrainStepOp(device_, stream));
   op->program_ = program_;
   op->steps_ = steps_;
-  op->losses_.assign(static_cast<std::size_t>(steps_), 0.0);
   op->images_ = inputs[0];
-  op->loss_ = outputs[0];
+  op->losses_ = outputs[0];
+  op->current_loss_ = {static_cast<std::byte*>(workspace.data) + program_->program.arena_bytes(), sizeof(float)};
   const std::size_t n = program_->parameters.size();
   op->initial_.assign(inputs.begin() + 2, inputs.end());
   op->parameters_.assign(outputs.begin() + 1, outputs.begin() + 1 + static_cast<std::ptrdiff_t>(n));
   op->velocities_.assign(outputs.begin() + 1 + static_cast<std::ptrdiff_t>(n), outputs.begin() + 1 + static_cast<std::ptrdiff_t>(2 * n));
   op->moving_.assign(outputs.begin() + 1 + static_cast<std::ptrdiff_t>(2 * n), outputs.end());
-  std::vector<Tensor> externals{inputs[0], inputs[1]};
-  externals.insert(externals.end(), outputs.begin(), outputs.end());
+  std::vector<Tensor> externals{inputs[0], inputs[1], {program_->loss, op->current_loss_}};
+  externals.insert(externals.end(), outputs.begin() + 1, outputs.end());
   auto bound = program_->program.bind(externals, workspace, stream);
   if (!bound) return tl::unexpected(bound.error());
   op->ops_ = std::move(*bound);

@@ -35,9 +35,7 @@ class TrainStepOp final : public Op {
 
   /// Called after every op of every step from now on; nullptr: none, which costs one branch per op.
   void observe(StepObserver* observer) { observer_ = observer; }
-  /// The loss of each step of the last enqueue(), each before that step's update.
-  const std::vector<double>& losses() const { return losses_; }
-  /// The loss of the last step; NaN where reading it would wait for a device.
+  /// The loss of the last step, before its update; NaN where reading it would wait for a device.
   double current_loss() const;
   int steps() const { return steps_; }
   std::int64_t batch() const { return images_.spec.shape[0]; }
@@ -52,22 +50,23 @@ class TrainStepOp final : public Op {
   Stream& stream_;
   std::shared_ptr<const TrainProgram> program_;
   std::vector<BoundOp> ops_;
-  Tensor images_, loss_;
+  Tensor images_, losses_;
+  Region current_loss_;
   std::vector<Tensor> initial_, parameters_, velocities_, moving_;
   int steps_ = 1;
   std::size_t memory_bytes_ = 0;
   StepObserver* observer_ = nullptr;
-  std::vector<double> losses_;
 };
 
-/// Inputs: images, labels, one initial tensor per parameter. Outputs, in METHOD section 11's order: loss, parameters,
-/// velocities, moving statistics. The workspace is the arena.
+/// Inputs: images, labels, one initial tensor per parameter. Outputs, in METHOD section 11's order: "loss", one number per
+/// step of an enqueue(), each before that step's update; parameters, velocities, moving statistics. The workspace is the
+/// arena and the current step's loss.
 class TrainStepPlan final : public Plan {
  public:
   TrainStepPlan(TrainProgram program, int steps, Device& device);
   const std::vector<TensorSpec>& inputs() const override { return inputs_; }
   const std::vector<TensorSpec>& outputs() const override { return outputs_; }
-  std::size_t workspace_bytes() const override { return program_->program.arena_bytes(); }
+  std::size_t workspace_bytes() const override;
   Result<std::unique_ptr<Op>> bind(std::span<const Tensor> inputs, std::span<const Tensor> outputs, Region workspace, Stream& stream) override;
   /// Counts: "ops", "reorders", "fallbacks", "arena_bytes", "arena_bytes_unshared".
   std::map<std::string, std::string> notes() const override;
