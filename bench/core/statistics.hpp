@@ -38,7 +38,8 @@ std::optional<TimeSummary> summarize(std::span<const Sample> samples, Half half,
 bool is_busy(std::span<const Sample> samples);
 
 /// Ratio b/a paired by block: the median of log ratios, with a 95 % bootstrap interval over blocks (seeded, 2000
-/// resamples, percentile). nullopt with fewer than 3 common blocks.
+/// resamples, percentile, stretched to its nominal coverage when blocks are few). nullopt with fewer than 3 common
+/// blocks.
 std::optional<Interval> paired_ratio(std::span<const Sample> a, std::span<const Sample> b, std::uint64_t seed);
 
 /// Starts at ambiguous and moves on evidence: faster or slower when the ratio's interval excludes 1 and does not meet

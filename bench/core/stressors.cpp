@@ -125,6 +125,10 @@ class MemoryTraffic final : public ThreadedStressor {
   static constexpr std::size_t chunk = std::size_t{32} << 10;  // 256 KiB, some tens of microseconds
 
   unsigned thread_count() const override { return static_cast<unsigned>(std::clamp(available_cores() / 2, 1, 4)); }
+  Status prepare() override {
+    shared();  // filled here, not by the first step, which would look like a thread that does no work
+    return {};
+  }
   bool step(unsigned, std::uint64_t seed) override {
     thread_local SeededRandom random(seed, "memory");
     auto& memory = shared();
