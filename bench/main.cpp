@@ -16,7 +16,7 @@ int main(int argc, char** argv) {
   });
   const std::vector<std::pair<std::string, detbench::Verb>> verbs{
       {"env", detbench::add_env_verb(program)},       {"list", detbench::add_list_verb(program)},
-      {"run", detbench::add_run_verb(program)},       
+      {"run", detbench::add_run_verb(program)},       {"report", detbench::add_report_verb(program)},       
       {"worker", detbench::add_worker_verb(program)}};
   if (argc > 1 && argv[1][0] != '-' &&
       std::none_of(verbs.begin(), verbs.end(), [&](const auto& verb) { return verb.first == argv[1]; })) {

@@ -1,11 +1,12 @@
 #include "bench/suites/registry.hpp"
 
-#include <benchmark/benchmark.h>
 #include <gnu/libc-version.h>
 
 #include "bench/core/controls.hpp"
+#include "bench/suites/train_step_suite.hpp"
 #include "kernels/convolution/operation.hpp"
 #include "kernels/device/onednn.hpp"
+#include "kernels/matmul/operation.hpp"
 #include "kernels/normalization/batch_norm.hpp"
 #include "kernels/reduction/sum.hpp"
 
@@ -15,8 +16,10 @@ Registry make_registry(const std::filesystem::path& selections) {
   Registry registry;
   registry.add(make_control_operation());
   for (Direction direction : all_directions) registry.add(make_convolution_operation(direction));
+  for (DensePass pass : all_dense_passes) registry.add(make_dense_operation(pass));
   for (auto& operation : make_batch_norm_operations()) registry.add(std::move(operation));
   registry.add(make_sum_operation());
+  registry.add(make_train_step_operation(policies_from_files(selections)));
   return registry;
 }
 

@@ -5,6 +5,7 @@
 #include "kernels/convolution/problem.hpp"
 #include "models/mobilenet_v2.hpp"
 #include "models/problems.hpp"
+#include "models/train_step.hpp"
 
 namespace detbench {
 namespace {
@@ -116,8 +117,21 @@ Result<std::vector<PlannedComparison>> plan_comparisons(const Registry& registry
   return distinct;
 }
 
-Result<std::vector<PlannedComparison>> plan_train_steps(const Registry&, const Profile&, const Filter&) {
-  return std::vector<PlannedComparison>{};
+Result<std::vector<PlannedComparison>> plan_train_steps(const Registry& registry, const Profile& profile, const Filter& filter) {
+  std::vector<PlannedComparison> all;
+  if (const auto& problem = filter.problem()) {
+    const auto* operation = registry.find(problem->op);
+    if (operation == nullptr || suite_of(problem->op) != "train_step") return all;
+    if (auto good = operation->check(*problem); !good) return tl::unexpected(good.error());
+    add(all, filter, *problem, {});
+    return all;
+  }
+  for (const auto& setting : profile.networks) {
+    if (!setting.trains) continue;
+    add(all, filter, to_problem(TrainStepProblem{setting.alpha, setting.pixels, setting.batch, imagenet_classes}),
+        {"mobilenet_v2_alpha" + alpha_text(setting.alpha)});
+  }
+  return all;
 }
 
 }  // namespace detbench

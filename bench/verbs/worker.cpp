@@ -1,5 +1,6 @@
 #include "bench/workers/serve.hpp"
 #include "bench/suites/registry.hpp"
+#include "bench/suites/train_step_suite.hpp"
 #include "bench/verbs/verbs.hpp"
 
 namespace detbench {
@@ -15,6 +16,9 @@ Verb add_worker_verb(CLI::App& program) {
     const auto registry = make_registry(*selections);
     ServeHooks hooks;
     hooks.make_device = *backend == "cuda" ? MakeDevice(make_cuda_device) : MakeDevice(make_cpu_device);
+    hooks.train_step_facts = [&registry](const Problem& problem, const Algorithm& algorithm, const Inputs& inputs, Device& device) {
+      return observe_train_step(registry, problem, algorithm, inputs, device);
+    };
     LineChannel channel(worker_channel_fd);
     return serve(channel, registry, hooks);
   };

@@ -52,7 +52,7 @@ void Sweep::tell(const std::string& phase, const std::string& arm) {
 
 Result<Worker*> Sweep::worker() {
   if (!worker_ || !worker_->alive()) {
-    auto started = Worker::start({settings_.worker_arguments, settings_.directory / "worker.log"});
+    auto started = Worker::start({settings_.worker_arguments, settings_.directory.empty() ? std::filesystem::path{} : settings_.directory / "worker.log"});
     if (!started) return tl::unexpected(started.error());
     worker_ = std::move(*started);
   }

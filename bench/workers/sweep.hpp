@@ -77,6 +77,7 @@ class Sweep {
   Status run_processes(std::vector<Comparison*> comparisons);
   Status time(std::vector<Comparison*> comparisons);
   Status take_timing(Comparison& comparison, const Json& line);
+  static void per_step(std::vector<Sample>& samples, const Arm& arm);
   void judge_processes(Comparison& comparison, Arm& arm);
   std::optional<Witness> witness_of(const Comparison& comparison, const Arm& arm);
   tl::expected<Json, WorkerEnd> ask(const Json& request, double timeout_s);

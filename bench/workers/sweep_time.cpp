@@ -18,6 +18,16 @@ std::optional<std::pair<std::size_t, std::size_t>> read_in_flight(const std::fil
 
 }  // namespace
 
+/// A train step's enqueue() performs several steps; what is reported is the time of one.
+void Sweep::per_step(std::vector<Sample>& samples, const Arm& arm) {
+  if (!arm.reply || !arm.reply->train_step) return;
+  const auto steps = std::max(1U, arm.reply->train_step->steps);
+  for (auto& sample : samples) {
+    sample.elapsed_s /= steps;
+    sample.iterations *= steps;
+  }
+}
+
 Status Sweep::take_timing(Comparison& comparison, const Json& line) {
   auto info = read_comparison_info(line.value("info", Json::object()), "journal.info");
   if (!info) return tl::unexpected(info.error());
@@ -116,6 +126,7 @@ Status Sweep::time(std::vector<Comparison*> comparisons) {
       Json line{{"key", "time " + comparison.id}, {"arms", Json::object()}, {"failed", Json::object()}};
       ComparisonInfo info = comparison.info;
       info.twin_of = arms_of[index][timed.twin_of]->id;
+      per_step(samples.back(), *arms_of[index][timed.twin_of]);
       info.twin_samples = samples.back();
       line["info"] = to_json(info);
       for (std::size_t a = 0; a < timed.arms.size(); ++a) {
@@ -128,6 +139,7 @@ Status Sweep::time(std::vector<Comparison*> comparisons) {
         if (failed.contains(std::to_string(a))) line["failed"][id] = failed[std::to_string(a)];
         if (samples[a].empty()) continue;
         const auto& digest = (*message)["digests"][a];
+        per_step(samples[a], *arms_of[index][a]);
         line["arms"][id] = to_json(Timing{samples[a], digest.is_string() ? digest.get<std::string>() : "", timed.slow[a]});
       }
       if (auto written = note(line); !written) return written;
