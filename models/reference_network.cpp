@@ -10,6 +10,11 @@ namespace {
 
 using Values = std::vector<double>;
 
+/// Below this many multiplications waking threads costs more than they save.
+bool is_large(const Layer& l, std::int64_t batch) {
+  return batch * l.out.height * l.out.width * l.out.channels * l.window.kernel * l.window.kernel * l.in.channels / l.window.groups > 4'000'000;
+}
+
 /// Calls tap(output pixel, input pixel, r, s) for every tap inside the image.
 template <class Tap>
 void for_taps(const Layer& l, std::int64_t n, Tap tap) {
@@ -56,7 +61,7 @@ void convolve(const Layer& l, std::int64_t batch, const Values& x, const Values&
   const Rows g(l);
   const Values w = as_rows(g, weights);
   std::fill(y.begin(), y.end(), 0.0);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (is_large(l, batch))
   for (std::int64_t n = 0; n < batch; ++n)
     for_taps(l, n, [&](std::int64_t out, std::int64_t in, std::int64_t r, std::int64_t s) {
       const double* xp = &x[in * l.in.channels];
@@ -79,7 +84,7 @@ void convolve_backward(const Layer& l, std::int64_t batch, const Values& x, cons
   const Rows g(l);
   const Values w = as_rows(g, weights);
   std::vector<Values> parts(batch, Values(w.size(), 0.0));  // by image, so that threads do not meet
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (is_large(l, batch))
   for (std::int64_t n = 0; n < batch; ++n)
     for_taps(l, n, [&](std::int64_t out, std::int64_t in, std::int64_t r, std::int64_t s) {
       const double *xp = &x[in * l.in.channels], *dp = &dy[out * l.out.channels];

@@ -1,0 +1,106 @@
+#include "models/train_step.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "models/training.hpp"
+#include "tests/kernels/plan_runner.hpp"
+
+namespace detbench {
+namespace {
+
+using testing::PlanRunner;
+const TrainStepProblem small{0.35, 64, 4, 20};
+
+TEST(TrainStepProblem, HasOneNameAndReadsItBack) {
+  EXPECT_EQ(problem_id(to_problem({0.35, 96, 8, 1000})), "train_step_mobilenet_v2/alpha0.35_px96_mb8_classes1000/f32_f32_strict/nhwc");
+  EXPECT_EQ(to_problem({1.0, 224, 32, 10}).shape, "alpha1.0_px224_mb32_classes10");
+  const auto back = parse_train_step(to_problem({1.4, 160, 3, 7})).value();
+  EXPECT_EQ(back.alpha, 1.4);
+  EXPECT_EQ(back.pixels, 160);
+  EXPECT_EQ(back.batch, 3);
+  EXPECT_EQ(back.classes, 7);
+  for (const char* shape : {"alpha1_px96_mb8_classes10", "alpha0.350_px96_mb8_classes10", "alpha0.35_px100_mb8_classes10", "alpha0.35_px96_mb0_classes10",
+                            "alpha0.35_px96_mb8", "px96_alpha0.35_mb8_classes10", "alpha0.0_px96_mb8_classes10", "alpha1.2.3_px96_mb8_classes10"}) {
+    const auto r = parse_train_step({"train_step_mobilenet_v2", shape, "f32_f32_strict", "nhwc"});
+    ASSERT_FALSE(r) << shape;
+    EXPECT_EQ(r.error().text.find('\n'), std::string::npos);
+  }
+}
+
+TEST(TrainStepOperation, OffersEveryPolicyAndSaysWhyOneIsMissing) {
+  const auto operation = make_train_step_operation({{"fastest", "fastest_observed:partition"}, [](const std::string& policy) -> Result<Selection> {
+                                                      if (policy == "fastest") return library_heuristic_selection();
+                                                      return unsupported("nothing was measured to choose from");
+                                                    }});
+  PlanRunner runner;
+  const auto offers = operation->providers()[0]->offers(to_problem(small), runner.device()).value();
+  ASSERT_EQ(offers.size(), 4u);
+  EXPECT_EQ(algorithm_id(offers[1].algorithm), "network:fastest@steps=3");
+  EXPECT_FALSE(offers[1].unsupported);
+  EXPECT_EQ(offers[2].unsupported->text, "nothing was measured to choose from");
+  EXPECT_EQ(offers[3].algorithm.claim.guarantee, Guarantee::gpu_to_gpu);
+  EXPECT_EQ(offers[0].algorithm.claim.guarantee, Guarantee::not_guaranteed);
+  const auto plan = [&](const std::string& name, Options options) { return operation->providers()[0]->plan(to_problem(small), {"network", name, options, {}}, runner.device()); };
+  EXPECT_EQ(plan("fastest_observed:partition", {}).error().text, "nothing was measured to choose from");
+  EXPECT_NE(plan("cheapest", {}).error().text.find("fastest_observed:partition"), std::string::npos);
+  EXPECT_NE(plan("fixed_order", {{"steps", "0"}}).error().text.find("steps=0"), std::string::npos);
+  EXPECT_NE(plan("fixed_order", {{"speed", "9"}}).error().text.find("speed"), std::string::npos);
+  // A case id names a plan.
+  const auto name = parse_case_id(case_id(to_problem(small), offers[1].algorithm)).value();
+  EXPECT_EQ(name.algorithm.options.at("steps"), "3");
+}
+
+TEST(TrainStepOperation, AgreesWithTheFp64NetworkUnderBothBuiltInPolicies) {
+  const auto operation = make_train_step_operation({});
+  for (const char* policy : {"fixed_order", "library_heuristic"})
+    for (const char* steps : {"1", "3"}) {
+      PlanRunner runner;
+      const auto found = runner.verify(*operation, to_problem(small), {"network", policy, {{"steps", steps}}, {}}, {});
+      EXPECT_TRUE(found.passed) << policy << " " << steps << ": " << found.reason;
+      EXPECT_GT(found.checked, std::string(steps) == "1" ? 400000u : 1u);
+    }
+}
+
+// The check can fail: wrong labels, a parameter left behind, a number that is none.
+TEST(TrainStepOperation, VerificationRefusesWrongSteps) {
+  const auto operation = make_train_step_operation({});
+  const auto problem = to_problem(small);
+  PlanRunner runner;
+  const Algorithm algorithm{"network", "fixed_order", {{"steps", "1"}}, {}};
+  ASSERT_TRUE(runner.verify(*operation, problem, algorithm, {}).passed);
+  const auto reference = operation->reference(problem, {}).value();
+  const auto role = [&](const std::string& name) {
+    return *std::find_if(runner.outputs().begin(), runner.outputs().end(), [&](const Tensor& t) { return t.spec.role == name; });
+  };
+  const auto with_damage = [&](const std::string& name, float factor) {
+    const Tensor t = role(name);
+    auto* values = static_cast<float*>(t.region.data);
+    const std::vector<float> keep(values, values + t.spec.bytes() / sizeof(float));
+    for (std::size_t i = 0; i < keep.size(); ++i) values[i] = keep[i] * factor;
+    const auto found = reference->check(algorithm, runner.outputs()).value();
+    std::copy(keep.begin(), keep.end(), values);
+    return found;
+  };
+  EXPECT_TRUE(with_damage("Conv1/kernel", 1.0f).passed);
+  EXPECT_FALSE(with_damage("loss", 1.001f).passed);
+  EXPECT_FALSE(with_damage("block_5_expand/kernel", 1.5f).passed);
+  EXPECT_FALSE(with_damage("Conv_1_bn/moving_mean", std::numeric_limits<float>::quiet_NaN()).passed);
+  EXPECT_TRUE(reference->check(algorithm, runner.outputs())->passed);
+}
+
+TEST(TrainStepOperation, FillsByRole) {
+  const auto operation = make_train_step_operation({});
+  const auto fill = [&](const char* role, Shape shape) { return operation->fill(to_problem(small), {role, DataType::f32, shape, {}}, {}); };
+  EXPECT_EQ(fill("labels", {4})->limit, 20);
+  EXPECT_EQ(fill("bn_Conv1/gamma", {16})->scale, 1.0);
+  EXPECT_EQ(fill("bn_Conv1/beta", {16})->scale, 0.0);
+  EXPECT_GT(fill("Conv1/kernel", {1, 16, 3, 3, 3})->scale, 0.1);
+  EXPECT_FALSE(fill("noise", {1}));
+  const auto cost = operation->cost(to_problem({1.0, 224, 1, 1000}));
+  EXPECT_NEAR(cost.flops / 1e9, 1.80, 0.01);  // train GFLOP per image of the model tables
+}
+
+}  // namespace
+}  // namespace detbench
