@@ -232,7 +232,7 @@ Json layer_rows(const std::vector<ComparisonView>& views, std::size_t most_layer
       for (const auto& [key, seconds] : extra.seconds) {
         const auto found = rank.find(key.first);
         if (found == rank.end()) continue;
-        rows.push_back({{"facet", policy_name(*extra.arm) + (several ? "  " + panel_of(view) : "")},
+        rows.push_back({{"facet", policy_name(*extra.arm) + (several ? "  (" + panel_of(view) + ")" : "")},
                         {"facet_rank", facet_rank},
                         {"policy", policy_name(*extra.arm)},
                         {"base", policy_name(*base)},
