@@ -25,11 +25,15 @@ template <DataType type>
 __global__ void __launch_bounds__(block_threads) fill_groups(unsigned char* memory, const __grid_constant__ LayoutIndex layout, FillPlan plan, bool aligned) {
   using Storage = FillStorage<type>;
   using Group = FillGroup<typename Storage::Computed>;
-  const int size = Group::size(plan.kind);
+  const int size = Group::size(plan.kind), calls = Group::calls(plan.kind);
   const std::int64_t groups = (layout.elements + size - 1) / size, step = static_cast<std::int64_t>(gridDim.x) * block_threads;
   for (std::int64_t group = static_cast<std::int64_t>(blockIdx.x) * block_threads + threadIdx.x; group < groups; group += step) {
     typename Storage::Computed values[Group::max_size];
-    Group::draw(plan, static_cast<std::uint64_t>(group), values);
+    PhiloxWords words[max_fill_calls];
+#pragma unroll
+    for (int call = 0; call < max_fill_calls; ++call)
+      if (call < calls) words[call] = philox4x32(static_cast<std::uint64_t>(group), static_cast<std::uint32_t>(call), 0, plan.key);
+    Group::convert(plan, words, values);
 #pragma unroll
     for (int j = 0; j < Group::max_size; ++j) {
       const std::int64_t element = group * size + j;

@@ -5,6 +5,7 @@
 
 #include "kernels/tensor/fill_arithmetic.hpp"
 #include "kernels/tensor/layout_walk.hpp"
+#include "kernels/tensor/philox_block.hpp"
 
 namespace detbench {
 namespace {
@@ -40,17 +41,28 @@ void fill_typed(const LayoutWalk& walk, void* memory, const FillPlan& plan) {
   using Stored = typename Storage::Stored;
   using Group = FillGroup<typename Storage::Computed>;
   const std::int64_t elements = walk.elements();
-  const int group_size = Group::size(plan.kind);
+  const int group_size = Group::size(plan.kind), calls = Group::calls(plan.kind);
   constexpr std::int64_t piece = 4096;  // elements per step; a multiple of every group size
   const bool contiguous = walk.is_contiguous();
 #pragma omp parallel for schedule(static) if (elements > 4 * piece)
   for (std::int64_t first = 0; first < elements; first += piece) {
     Stored buffer[piece];
     const std::int64_t count = std::min(piece, elements - first);
-    for (std::int64_t i = 0; i < count; i += group_size) {
-      typename Storage::Computed group[Group::max_size];
-      Group::draw(plan, static_cast<std::uint64_t>((first + i) / group_size), group);
-      for (int j = 0; j < group_size; ++j) buffer[i + j] = Storage::store(group[j]);  // piece % group_size == 0
+    const std::int64_t groups = (count + group_size - 1) / group_size, first_group = first / group_size;
+    for (std::int64_t at = 0; at < groups; at += philox_block_size) {
+      PhiloxBlock block[max_fill_calls];
+      for (int call = 0; call < calls; ++call)
+        draw_philox_block(static_cast<std::uint64_t>(first_group + at), static_cast<std::uint32_t>(call), plan.key, block[call]);
+      const auto here = static_cast<int>(std::min<std::int64_t>(philox_block_size, groups - at));
+      for (int g = 0; g < here; ++g) {
+        PhiloxWords words[max_fill_calls];
+        for (int call = 0; call < calls; ++call)
+          for (int w = 0; w < 4; ++w) words[call].w[w] = block[call].word[w][g];
+        typename Storage::Computed group[Group::max_size];
+        Group::convert(plan, words, group);
+        // piece % group_size == 0, so a group never reaches beyond the buffer
+        for (int j = 0; j < group_size; ++j) buffer[(at + g) * group_size + j] = Storage::store(group[j]);
+      }
     }
     if (contiguous)
       std::memcpy(static_cast<char*>(memory) + first * static_cast<std::int64_t>(sizeof(Stored)), buffer, static_cast<std::size_t>(count) * sizeof(Stored));

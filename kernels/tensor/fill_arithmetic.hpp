@@ -34,7 +34,12 @@ DETBENCH_HOST_DEVICE constexpr std::uint64_t join(std::uint32_t low, std::uint32
   return static_cast<std::uint64_t>(high) << 32 | low;
 }
 
-/// The computing type of a storage type: float for f32, f16, bf16; double for f64; int64 for integers.
+inline constexpr int max_fill_calls = 6;
+
+/// How groups are drawn in a computing type: float for f32, f16, bf16; double for f64; int64 for integers.
+///   size(kind)     elements of a group, at most max_size
+///   calls(kind)    Philox calls it takes, at most max_fill_calls; call number j is philox4x32(group, j, 0, key)
+///   convert(...)   their words into the group's elements
 template <class T>
 struct FillGroup;
 
@@ -51,12 +56,15 @@ struct FillGroup<float> {
   DETBENCH_HOST_DEVICE static constexpr int size(FillSpec::Kind kind) {
     return kind == FillSpec::Kind::uniform || kind == FillSpec::Kind::constant ? 4 : kind == FillSpec::Kind::normal ? 1 : 2;
   }
-  DETBENCH_HOST_DEVICE static void draw(const FillPlan& plan, std::uint64_t group, float* out) {
+  DETBENCH_HOST_DEVICE static constexpr int calls(FillSpec::Kind kind) {
+    return kind == FillSpec::Kind::constant ? 0 : kind == FillSpec::Kind::normal ? 2 : 1;
+  }
+  DETBENCH_HOST_DEVICE static void convert(const FillPlan& plan, const PhiloxWords* words, float* out) {
+    const PhiloxWords& r = words[0];
     const float scale = static_cast<float>(plan.scale);
     switch (plan.kind) {
       case FillSpec::Kind::uniform: {
         // 25 bits: a sign and 24 bits of magnitude, k * 2^-24 - 1.
-        const PhiloxWords r = philox4x32(group, 0, 0, plan.key);
         for (int j = 0; j < 4; ++j)
           out[j] = scale * (static_cast<float>(static_cast<std::int32_t>(r.w[j] >> 7) - (1 << 24)) * 0x1p-24f);
         return;
@@ -66,9 +74,8 @@ struct FillGroup<float> {
         // exact in f32 and the order of the twelve additions cannot matter. A uniform stands for the middle of its cell
         // (k + 1/2) * 2^-21, so that the mean is exactly 0.
         std::int32_t sum = 0;
-        for (std::uint32_t call = 0; call < 2; ++call) {
-          const PhiloxWords r = philox4x32(group, call, 0, plan.key);
-          const std::uint64_t low = join(r.w[0], r.w[1]), high = join(r.w[2], r.w[3]);
+        for (int call = 0; call < 2; ++call) {
+          const std::uint64_t low = join(words[call].w[0], words[call].w[1]), high = join(words[call].w[2], words[call].w[3]);
           for (int shift = 0; shift < 63; shift += 21)
             sum += static_cast<std::int32_t>(low >> shift & 0x1FFFFFu) + static_cast<std::int32_t>(high >> shift & 0x1FFFFFu);
         }
@@ -76,12 +83,10 @@ struct FillGroup<float> {
         return;
       }
       case FillSpec::Kind::integers: {
-        const PhiloxWords r = philox4x32(group, 0, 0, plan.key);
         for (int j = 0; j < 2; ++j) out[j] = scale * static_cast<float>(draw_integer(plan, r.w[2 * j], r.w[2 * j + 1]));
         return;
       }
       case FillSpec::Kind::wide: {
-        const PhiloxWords r = philox4x32(group, 0, 0, plan.key);
         for (int j = 0; j < 2; ++j) {
           const auto e = static_cast<std::int64_t>(std::uint64_t{r.w[2 * j + 1]} * static_cast<std::uint64_t>(2 * plan.limit + 1) >> 32);
           const std::uint32_t bits = r.w[2 * j];
@@ -102,11 +107,14 @@ struct FillGroup<double> {
   DETBENCH_HOST_DEVICE static constexpr int size(FillSpec::Kind kind) {
     return kind == FillSpec::Kind::constant ? 4 : kind == FillSpec::Kind::normal || kind == FillSpec::Kind::wide ? 1 : 2;
   }
-  DETBENCH_HOST_DEVICE static void draw(const FillPlan& plan, std::uint64_t group, double* out) {
+  DETBENCH_HOST_DEVICE static constexpr int calls(FillSpec::Kind kind) {
+    return kind == FillSpec::Kind::constant ? 0 : kind == FillSpec::Kind::normal ? 6 : 1;
+  }
+  DETBENCH_HOST_DEVICE static void convert(const FillPlan& plan, const PhiloxWords* words, double* out) {
+    const PhiloxWords& r = words[0];
     switch (plan.kind) {
       case FillSpec::Kind::uniform: {
         // 54 bits: a sign and 53 bits of magnitude.
-        const PhiloxWords r = philox4x32(group, 0, 0, plan.key);
         for (int j = 0; j < 2; ++j)
           out[j] = plan.scale * (static_cast<double>(static_cast<std::int64_t>(join(r.w[2 * j], r.w[2 * j + 1]) >> 10) -
                                                      (std::int64_t{1} << 53)) * 0x1p-53);
@@ -115,20 +123,17 @@ struct FillGroup<double> {
       case FillSpec::Kind::normal: {
         // As for f32, with 50 bits per uniform: an f64 sum of deviates with 24 bits would be exact and show nothing.
         std::int64_t sum = 0;
-        for (std::uint32_t call = 0; call < 6; ++call) {
-          const PhiloxWords r = philox4x32(group, call, 0, plan.key);
-          sum += static_cast<std::int64_t>(join(r.w[0], r.w[1]) >> 14) + static_cast<std::int64_t>(join(r.w[2], r.w[3]) >> 14);
-        }
+        for (int call = 0; call < 6; ++call)
+          sum += static_cast<std::int64_t>(join(words[call].w[0], words[call].w[1]) >> 14) +
+                 static_cast<std::int64_t>(join(words[call].w[2], words[call].w[3]) >> 14);
         out[0] = plan.scale * (static_cast<double>(sum + 6 - 6 * (std::int64_t{1} << 50)) * 0x1p-50);
         return;
       }
       case FillSpec::Kind::integers: {
-        const PhiloxWords r = philox4x32(group, 0, 0, plan.key);
         for (int j = 0; j < 2; ++j) out[j] = plan.scale * static_cast<double>(draw_integer(plan, r.w[2 * j], r.w[2 * j + 1]));
         return;
       }
       case FillSpec::Kind::wide: {
-        const PhiloxWords r = philox4x32(group, 0, 0, plan.key);
         const auto e = static_cast<std::int64_t>(std::uint64_t{r.w[2]} * static_cast<std::uint64_t>(2 * plan.limit + 1) >> 32);
         const std::uint64_t bits = join(r.w[0], r.w[1]);
         const auto exponent = static_cast<std::uint64_t>(1023 + e - plan.limit);
@@ -145,12 +150,13 @@ template <>
 struct FillGroup<std::int64_t> {
   static constexpr int max_size = 4;
   DETBENCH_HOST_DEVICE static constexpr int size(FillSpec::Kind kind) { return kind == FillSpec::Kind::constant ? 4 : 2; }
-  DETBENCH_HOST_DEVICE static void draw(const FillPlan& plan, std::uint64_t group, std::int64_t* out) {
+  DETBENCH_HOST_DEVICE static constexpr int calls(FillSpec::Kind kind) { return kind == FillSpec::Kind::constant ? 0 : 1; }
+  DETBENCH_HOST_DEVICE static void convert(const FillPlan& plan, const PhiloxWords* words, std::int64_t* out) {
+    const PhiloxWords& r = words[0];
     if (plan.kind == FillSpec::Kind::constant) {
       for (int j = 0; j < 4; ++j) out[j] = static_cast<std::int64_t>(plan.scale);
       return;
     }
-    const PhiloxWords r = philox4x32(group, 0, 0, plan.key);
     for (int j = 0; j < 2; ++j)
       out[j] = plan.kind == FillSpec::Kind::integers
                    ? draw_integer(plan, r.w[2 * j], r.w[2 * j + 1])

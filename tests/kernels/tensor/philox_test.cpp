@@ -4,6 +4,9 @@
 
 #include <set>
 
+#include "kernels/tensor/digest_host.hpp"
+#include "kernels/tensor/philox_block.hpp"
+
 namespace detbench {
 namespace {
 
@@ -22,6 +25,20 @@ TEST(Philox, KnownAnswersOfRandom123) {
     const PhiloxWords r = philox4x32(std::uint64_t{counter[1]} << 32 | counter[0], counter[2], counter[3],
                                      std::uint64_t{key[1]} << 32 | key[0]);
     for (int i = 0; i < 4; ++i) EXPECT_EQ(r.w[i], words[i]) << i;
+  }
+}
+
+TEST(Philox, BlocksHaveTheWordsOfSingleCallsOnEveryInstructionSet) {
+  const std::uint64_t key = stream_key(4, "block");
+  for (int level = 0; level <= digest_instruction_level(); ++level) {
+    for (const std::uint64_t first : {std::uint64_t{0}, std::uint64_t{12345}, (std::uint64_t{1} << 32) - 100, ~std::uint64_t{0} - 1000}) {
+      PhiloxBlock block;
+      draw_philox_block(first, 3, key, block, level);
+      for (int i = 0; i < philox_block_size; ++i) {
+        const PhiloxWords r = philox4x32(first + static_cast<std::uint64_t>(i), 3, 0, key);
+        for (int w = 0; w < 4; ++w) ASSERT_EQ(block.word[w][i], r.w[w]) << level << " " << i;
+      }
+    }
   }
 }
 
