@@ -32,6 +32,7 @@ class Buffer {
   virtual ~Buffer() = default;
   virtual Region region() const = 0;
   /// The first damaged guard byte, as an offset from the region's start (negative: before it); nullopt: intact.
+  /// To be asked after the streams that write have been waited for; a guard that cannot be read counts as damaged.
   virtual std::optional<std::ptrdiff_t> damaged_guard() const = 0;
 };
 
@@ -57,18 +58,21 @@ class Device {
   virtual ~Device() = default;
   virtual DeviceKind kind() const = 0;
   virtual std::string name() const = 0;
+  /// As given, with threads = 0 replaced by the number it stands for (on a CPU).
   virtual const DeviceConfiguration& configuration() const = 0;
   /// Makes this device's configuration the one in force for the calling thread (omp_set_num_threads, cudaSetDevice).
   /// Called before plans are made and before a batch of enqueue() calls.
   virtual Status activate() = 0;
 
   virtual Result<std::unique_ptr<Buffer>> allocate(std::size_t bytes) = 0;
+  /// Priority as CUDA counts it: lower numbers go first; clamped to what the device has, and without meaning on a CPU.
   virtual Result<std::unique_ptr<Stream>> make_stream(int priority = 0) = 0;
   virtual Result<std::unique_ptr<Event>> make_event() = 0;
 
   virtual Result<Digest> digest(std::span<const Tensor> tensors, Stream& stream) = 0;
   virtual Status fill(const Tensor& tensor, const FillSpec& spec, Stream& stream) = 0;
   virtual Status poison(Region region, Poison poison, std::uint64_t seed, Stream& stream) = 0;
+  /// Copies from and to host memory are done when they return; copy() is enqueued.
   virtual Status copy_to_host(void* target, Region source, Stream& stream) = 0;
   virtual Status copy_from_host(Region target, const void* source, Stream& stream) = 0;
   virtual Status copy(Region target, Region source, Stream& stream) = 0;
@@ -76,7 +80,7 @@ class Device {
   virtual Status evict_caches(Stream& stream) = 0;
 };
 
-/// Cores this process may run on (its affinity mask), at least 1.
+/// Cores this process may use: its affinity mask, and the CPU quota of its control group rounded down; at least 1.
 int available_cores();
 
 Result<std::unique_ptr<Device>> make_cpu_device(const DeviceConfiguration& configuration = {});
