@@ -54,7 +54,10 @@ PathPrecision path_precision(const ProductTypes& types);
 /// - an output of zeros where the answer is not zero is refused by that name;
 /// - `exact` fill and an algorithm that is a sum of products: equality;
 /// - else |error| <= min(c (4 + 2 sqrt(K)), K) u sum|a||b| + r |answer|, with c = Algorithm::bound_constant, K the
-///   products of that output and r the roundoff of the stored type where it is narrower than the accumulator.
+///   products of that output and r the roundoff of the stored type where it is narrower than the accumulator. For
+///   transforms (Winograd, FFT) K and the sum of absolute products are the largest among the checked outputs, because
+///   their errors are bounded in norm only;
+/// - strict f32 under the rounding fill: the relative L2 error stays below 2^-14, which TF32 exceeds for any K.
 /// Fails when the exact fill is not exact for these sums (their magnitude leaves the narrowest type's integers).
 Result<std::unique_ptr<Reference>> make_product_sum_reference(const Inputs& inputs, const PathPrecision& precision,
                                                               std::vector<CheckedOutput> outputs);
