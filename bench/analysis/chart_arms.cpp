@@ -12,7 +12,9 @@ constexpr double us = 1e6;
 /// Arms of one tier are spread over lanes, the middle one first, so that equal times do not cover each other.
 constexpr int lanes[] = {0, -1, 1, -2, 2};
 
-Json number(const std::optional<double>& value) { return value && std::isfinite(*value) ? Json(*value) : Json(nullptr); }
+Json number(const std::optional<double>& value) {
+  return value && std::isfinite(*value) ? Json(*value) : Json(nullptr);
+}
 
 std::optional<double> error_ulp(const Record& record) {
   return record.verification ? std::optional<double>(static_cast<double>(record.verification->max_ulp)) : std::nullopt;
@@ -66,23 +68,27 @@ Json tradeoff_rows(const std::vector<ComparisonView>& views, std::size_t most_pr
     for (const auto& arm : view->arms) {
       if (!arm.timed()) continue;
       const double ratio = relative_time(*view, arm);
-      rows.push_back({{"panel", view->group() + "  " + view->label},
-                      {"panel_rank", panel_rank},
-                      {"algorithm", arm.algorithm},
-                      {"provider", arm.provider},
-                      {"claim", claim_word(*arm.record)},
-                      {"tier", to_text(arm.tier)},
-                      {"slot", lanes[seen[arm.tier]++ % 5]},
-                      {"ratio", ratio},
-                      {"time_us", arm.time->median_s * us},
-                      {"max_ulp", number(error_ulp(*arm.record))},
-                      {"workspace_kib", arm.record->workspace_bytes ? Json(static_cast<double>(*arm.record->workspace_bytes) / 1024) : Json()},
-                      {"frontier", arm.frontier_agreement},
-                      {"text_side", std::log(ratio) > 0.55 * std::log(widest) && ratio > 1 ? "left" : "right"},
-                      {"timing", view->busy ? "ambiguous: busy machine" : arm.slow() ? "slow: one timing" : std::string(to_text(arm.verdict))},
-                      {"band_low", number(band ? std::optional(band->low) : std::nullopt)},
-                      {"band_high", number(band ? std::optional(band->high) : std::nullopt)},
-                      {"replay", arm.record->replay}});
+      rows.push_back(
+          {{"panel", view->group() + "  " + view->label},
+           {"panel_rank", panel_rank},
+           {"algorithm", arm.algorithm},
+           {"provider", arm.provider},
+           {"claim", claim_word(*arm.record)},
+           {"tier", to_text(arm.tier)},
+           {"slot", lanes[seen[arm.tier]++ % 5]},
+           {"ratio", ratio},
+           {"time_us", arm.time->median_s * us},
+           {"max_ulp", number(error_ulp(*arm.record))},
+           {"workspace_kib",
+            arm.record->workspace_bytes ? Json(static_cast<double>(*arm.record->workspace_bytes) / 1024) : Json()},
+           {"frontier", arm.frontier_agreement},
+           {"text_side", std::log(ratio) > 0.55 * std::log(widest) && ratio > 1 ? "left" : "right"},
+           {"timing", view->busy   ? "ambiguous: busy machine"
+                      : arm.slow() ? "slow: one timing"
+                                   : std::string(to_text(arm.verdict))},
+           {"band_low", number(band ? std::optional(band->low) : std::nullopt)},
+           {"band_high", number(band ? std::optional(band->high) : std::nullopt)},
+           {"replay", arm.record->replay}});
     }
     ++panel_rank;
   }
@@ -136,7 +142,7 @@ Json price_rows(const std::vector<ComparisonView>& views) {
 Json reduction_rows(const std::vector<ComparisonView>& views) {
   Json rows = Json::array();
   std::map<std::string, std::map<std::string, double>> best;  // group, algorithm: best GB/s, for the order of rows
-  std::map<std::string, std::vector<std::string>> problems;    // group: sizes, a lane for each
+  std::map<std::string, std::vector<std::string>> problems;   // group: sizes, a lane for each
   for (const auto& view : views) {
     if (!is_reduction(view) || !view.info || !view.info->bytes) continue;
     problems[view.group()].push_back(view.label);

@@ -61,9 +61,9 @@ Json policy_rows(const std::vector<ComparisonView>& views) {
     for (std::size_t i = 0; i < view.arms.size(); ++i) {
       const auto& arm = view.arms[i];
       const auto& record = *arm.record;
-      Json row{{"panel", panel_of(view)}, {"policy", policy_name(arm)}, {"rank", i},       {"step_ms", nullptr},
-               {"minimum_ms", nullptr},   {"ratio", nullptr},           {"low", nullptr},  {"high", nullptr},
-               {"images_per_s", nullptr}, {"reorder_share", nullptr},   {"note", ""},      {"replay", record.replay}};
+      Json row{{"panel", panel_of(view)}, {"policy", policy_name(arm)}, {"rank", i},      {"step_ms", nullptr},
+               {"minimum_ms", nullptr},   {"ratio", nullptr},           {"low", nullptr}, {"high", nullptr},
+               {"images_per_s", nullptr}, {"reorder_share", nullptr},   {"note", ""},     {"replay", record.replay}};
       if (record.status != RunStatus::ok)
         row["note"] = std::string(to_text(record.status)) + (record.reason.empty() ? "" : ": " + record.reason);
       else if (!arm.timed())
@@ -103,15 +103,16 @@ Json policy_scope_rows(const std::vector<ComparisonView>& views) {
           nothing.emplace_back().scope = scope.scope;
     for (std::size_t i = 0; i < view.arms.size(); ++i)
       for (const auto& scope : view.arms[i].record->agreement.empty() ? nothing : view.arms[i].record->agreement)
-        rows.push_back({{"panel", panel_of(view)},
-                        {"policy", policy_name(view.arms[i])},
-                        {"rank", i},
-                        {"scope", to_text(scope.scope)},
-                        {"verdict", verdict_word(scope.verdict)},
-                        {"text", scope.verdict == ScopeVerdict::differs         ? fmt::format("{} of {}", scope.distinct, scope.runs)
-                                 : scope.verdict == ScopeVerdict::no_difference ? fmt::format("n={}", scope.runs)
-                                                                                : ""},
-                        {"words", scope_words(scope)}});
+        rows.push_back(
+            {{"panel", panel_of(view)},
+             {"policy", policy_name(view.arms[i])},
+             {"rank", i},
+             {"scope", to_text(scope.scope)},
+             {"verdict", verdict_word(scope.verdict)},
+             {"text", scope.verdict == ScopeVerdict::differs ? fmt::format("{} of {}", scope.distinct, scope.runs)
+                      : scope.verdict == ScopeVerdict::no_difference ? fmt::format("n={}", scope.runs)
+                                                                     : ""},
+             {"words", scope_words(scope)}});
   }
   return rows;
 }
@@ -129,7 +130,11 @@ Json policy_op_rows(const std::vector<ComparisonView>& views) {
       if (kinds.empty() && !total.empty()) kinds[total.begin()->first] = 0;
       for (const auto& [kind, seconds] : kinds) {
         total[kind] += seconds;
-        rows.push_back({{"panel", panel_of(view)}, {"policy", policy_name(view.arms[i])}, {"rank", i}, {"op", kind}, {"op_ms", seconds * ms}});
+        rows.push_back({{"panel", panel_of(view)},
+                        {"policy", policy_name(view.arms[i])},
+                        {"rank", i},
+                        {"op", kind},
+                        {"op_ms", seconds * ms}});
       }
     }
   }
@@ -168,7 +173,8 @@ Json verdict_rows(const std::vector<ComparisonView>& views) {
         if (differs) ++cell.differing;
         if (differs || scope.verdict == ScopeVerdict::no_difference) ++cell.tested;
         if (scope.verdict == ScopeVerdict::untested) ++cell.untested;
-        if (scope.verdict == ScopeVerdict::differs && arm.record->claim_verdict == ClaimVerdict::broken && arm.record->claim.covers(scope.scope))
+        if (scope.verdict == ScopeVerdict::differs && arm.record->claim_verdict == ClaimVerdict::broken &&
+            arm.record->claim.covers(scope.scope))
           cell.broken = true;
       }
     }
@@ -199,12 +205,14 @@ Json layer_rows(const std::vector<ComparisonView>& views, std::size_t most_layer
     using Key = std::pair<std::string, std::string>;  // layer, phase
     const auto seconds_of = [](const ArmView& arm) {
       std::map<Key, double> seconds;
-      for (const auto& op : arm.record->train_step->ops) seconds[{op.layer.empty() ? op.op : op.layer, op.phase}] += op.elapsed_s;
+      for (const auto& op : arm.record->train_step->ops)
+        seconds[{op.layer.empty() ? op.op : op.layer, op.phase}] += op.elapsed_s;
       return seconds;
     };
     const ArmView* base = nullptr;
     for (const auto& arm : view.arms)
-      if (arm.record->train_step && !arm.record->train_step->ops.empty() && (!base || policy_name(arm) == "fastest")) base = &arm;
+      if (arm.record->train_step && !arm.record->train_step->ops.empty() && (!base || policy_name(arm) == "fastest"))
+        base = &arm;
     if (!base) continue;
     const auto base_seconds = seconds_of(*base);
     std::map<std::string, double> weight;  // largest difference that any policy makes in a layer

@@ -31,42 +31,57 @@ struct Source {
 
 std::vector<Source> sources(const std::vector<ComparisonView>& views) {
   std::vector<Source> list;
-  list.push_back({"tradeoff_frontier",
-                  "Each panel is one problem, each point an algorithm. Left is faster, up agrees more. The bright points form the frontier: nothing "
-                  "else is both faster and at least as agreeing. The grey band is the A/A band, the spread of one algorithm measured twice: "
-                  "differences inside it are noise.",
-                  "no problem had two timed arms",
-                  {{"rows", tradeoff_rows(views, frontier_panels)}},
-                  {fmt::format("At most {} problems, those where agreement costs most (the tables have all); grey: A/A band", frontier_panels)}});
-  list.push_back({"cost_of_thread_invariance",
-                  "For each problem: how much longer the fastest arm takes that showed no difference under the demand, compared with the fastest arm of "
-                  "all. 1x is free. Lines are 95 % intervals over the reporting half of the blocks; grey is the A/A band of that very comparison. Text "
-                  "instead of a point: no arm met the demand, and why.",
-                  "no problem was timed",
-                  {{"rows", price_rows(views)}},
-                  {"Arms: picked by one half of the blocks, published from the other; line: 95 % interval; grey: A/A band"}});
+  list.push_back(
+      {"tradeoff_frontier",
+       "Each panel is one problem, each point an algorithm. Left is faster, up agrees more. The bright points form the "
+       "frontier: nothing "
+       "else is both faster and at least as agreeing. The grey band is the A/A band, the spread of one algorithm "
+       "measured twice: "
+       "differences inside it are noise.",
+       "no problem had two timed arms",
+       {{"rows", tradeoff_rows(views, frontier_panels)}},
+       {fmt::format("At most {} problems, those where agreement costs most (the tables have all); grey: A/A band",
+                    frontier_panels)}});
+  list.push_back(
+      {"cost_of_thread_invariance",
+       "For each problem: how much longer the fastest arm takes that showed no difference under the demand, compared "
+       "with the fastest arm of "
+       "all. 1x is free. Lines are 95 % intervals over the reporting half of the blocks; grey is the A/A band of that "
+       "very comparison. Text "
+       "instead of a point: no arm met the demand, and why.",
+       "no problem was timed",
+       {{"rows", price_rows(views)}},
+       {"Arms: picked by one half of the blocks, published from the other; line: 95 % interval; grey: A/A band"}});
   list.push_back({"reductions",
-                  "Throughput, distinct results seen in the sampling scopes, and the largest error against fp64, side by side for each algorithm.",
+                  "Throughput, distinct results seen in the sampling scopes, and the largest error against fp64, side "
+                  "by side for each algorithm.",
                   "no reduction or scatter-add was timed",
                   {{"rows", reduction_rows(views)}},
-                  {"Throughput: every input read once, every output written once; distinct results: over repeat, process and load"}});
+                  {"Throughput: every input read once, every output written once; distinct results: over repeat, "
+                   "process and load"}});
   list.push_back({"train_step_policies",
-                  "One row per policy. Left: time of the whole step. Middle: did the trained state differ when the named thing was varied (n = runs or "
+                  "One row per policy. Left: time of the whole step. Middle: did the trained state differ when the "
+                  "named thing was varied (n = runs or "
                   "configurations without a difference). Right: where the time of one observed step goes.",
                   "no train step was measured",
                   {{"rows", policy_rows(views)}, {"scopes", policy_scope_rows(views)}, {"ops", policy_op_rows(views)}},
                   {"Times from the reporting half of the blocks; n: runs, or configurations, without a difference"}});
-  list.push_back({"layer_cost",
-                  "How much longer each layer takes in a step under the policy of the column than under the policy fastest.",
-                  "no train step was measured under two policies",
-                  {{"rows", layer_rows(views, layers_shown)}},
-                  {fmt::format("Extra time against the policy fastest as its observer saw it; at most {} layers, those that differ most", layers_shown)}});
-  list.push_back({"verdict_matrix",
-                  "One row per algorithm, one column per thing that was varied. The number says in how many of the tested problems the bits differed; "
-                  "the colour is the worst observation. A black outline marks a vendor's claim that was broken.",
-                  "no agreement was probed",
-                  {{"rows", verdict_rows(views)}},
-                  {"a/b: bits differed in a of b problems tested; black outline: a claim that covers the scope was broken"}});
+  list.push_back(
+      {"layer_cost",
+       "How much longer each layer takes in a step under the policy of the column than under the policy fastest.",
+       "no train step was measured under two policies",
+       {{"rows", layer_rows(views, layers_shown)}},
+       {fmt::format(
+           "Extra time against the policy fastest as its observer saw it; at most {} layers, those that differ most",
+           layers_shown)}});
+  list.push_back(
+      {"verdict_matrix",
+       "One row per algorithm, one column per thing that was varied. The number says in how many of the tested "
+       "problems the bits differed; "
+       "the colour is the worst observation. A black outline marks a vendor's claim that was broken.",
+       "no agreement was probed",
+       {{"rows", verdict_rows(views)}},
+       {"a/b: bits differed in a of b problems tested; black outline: a claim that covers the scope was broken"}});
   return list;
 }
 

@@ -6,10 +6,10 @@
 namespace detbench::analysis {
 
 struct Chart {
-  std::string name;      ///< file name without ending: "reductions"
-  std::string caption;   ///< how to read it, plain text
+  std::string name;     ///< file name without ending: "reductions"
+  std::string caption;  ///< how to read it, plain text
   bool has_data = true;
-  Json spec;             ///< complete Vega-Lite: looks, title, provenance, data
+  Json spec;  ///< complete Vega-Lite: looks, title, provenance, data
 };
 
 /// Every chart of plots/, in the order of the report. Fails only when the embedded files are damaged.

@@ -13,7 +13,8 @@ namespace {
 std::string problem_of(const std::string& id) { return id.substr(0, id.rfind('/')); }
 std::string part(const std::string& text, char mark, std::size_t which) {
   std::size_t at = 0;
-  for (; which > 0 && at != std::string::npos; --which) at = text.find(mark, at) == std::string::npos ? at : text.find(mark, at) + 1;
+  for (; which > 0 && at != std::string::npos; --which)
+    at = text.find(mark, at) == std::string::npos ? at : text.find(mark, at) + 1;
   return text.substr(at, text.find(mark, at) - at);
 }
 
@@ -28,11 +29,14 @@ ArmView view_arm(const Record& record, const ComparisonInfo* info) {
   const auto& samples = record.timing->samples;
   arm.reporting = samples_of(samples, Half::reporting, info->blocks, info->schedule_seed);
   arm.time = summarize(samples, Half::reporting, info->blocks, info->schedule_seed);
-  if (const auto chosen = summarize(samples, Half::choosing, info->blocks, info->schedule_seed)) arm.choosing_s = chosen->median_s;
+  if (const auto chosen = summarize(samples, Half::choosing, info->blocks, info->schedule_seed))
+    arm.choosing_s = chosen->median_s;
   return arm;
 }
 
-bool runs_twice(const ComparisonInfo& info, const ArmView& arm) { return info.twin_of == arm.algorithm || info.twin_of == arm.record->id; }
+bool runs_twice(const ComparisonInfo& info, const ArmView& arm) {
+  return info.twin_of == arm.algorithm || info.twin_of == arm.record->id;
+}
 
 /// `value(arm)` is smaller-is-better beside the time; arms without one take no part.
 template <class Value>
@@ -64,8 +68,10 @@ void compare_arms(ComparisonView& view) {
     ++timed;
     if (is_busy(arm.record->timing->samples)) ++busy;
     if (view.info && runs_twice(*view.info, arm))
-      view.twin_band = paired_ratio(arm.reporting, samples_of(view.info->twin_samples, Half::reporting, view.info->blocks, view.info->schedule_seed),
-                                    view.info->schedule_seed);
+      view.twin_band = paired_ratio(
+          arm.reporting,
+          samples_of(view.info->twin_samples, Half::reporting, view.info->blocks, view.info->schedule_seed),
+          view.info->schedule_seed);
   }
   view.busy = timed > 0 && busy * 2 > timed;
   if (view.fastest)
@@ -76,10 +82,12 @@ void compare_arms(ComparisonView& view) {
   mark_frontier(view.arms, &ArmView::frontier_agreement,
                 [](const ArmView& a) { return std::optional<double>(-static_cast<double>(a.tier)); });
   mark_frontier(view.arms, &ArmView::frontier_error, [](const ArmView& a) {
-    return a.record->verification ? std::optional<double>(static_cast<double>(a.record->verification->max_ulp)) : std::nullopt;
+    return a.record->verification ? std::optional<double>(static_cast<double>(a.record->verification->max_ulp))
+                                  : std::nullopt;
   });
   mark_frontier(view.arms, &ArmView::frontier_workspace, [](const ArmView& a) {
-    return a.record->workspace_bytes ? std::optional<double>(static_cast<double>(*a.record->workspace_bytes)) : std::nullopt;
+    return a.record->workspace_bytes ? std::optional<double>(static_cast<double>(*a.record->workspace_bytes))
+                                     : std::nullopt;
   });
 }
 
@@ -91,8 +99,8 @@ std::string short_shape(const std::string& shape) {
   for (const char* key : {"ic", "oc", "ih", "iw", "kh", "kw", "sh", "sw", "g"})
     if (!of.contains(key)) return shape;
   const auto pair = [](const std::string& a, const std::string& b) { return a == b ? a : a + "x" + b; };
-  return of["ic"] + ">" + of["oc"] + (of["g"] == "1" ? "" : " g" + of["g"]) + " " + of["ih"] + "x" + of["iw"] + " k" + pair(of["kh"], of["kw"]) + " s" +
-         pair(of["sh"], of["sw"]);
+  return of["ic"] + ">" + of["oc"] + (of["g"] == "1" ? "" : " g" + of["g"]) + " " + of["ih"] + "x" + of["iw"] + " k" +
+         pair(of["kh"], of["kw"]) + " s" + pair(of["sh"], of["sw"]);
 }
 
 /// "block_3_expand" of "mobilenet_v2_alpha1.0:block_3_expand", "+2" when others share the problem; else the shape.
@@ -100,7 +108,8 @@ std::string short_label(const ComparisonView& view) {
   if (!view.info || view.info->used_by.empty()) return short_shape(part(view.problem, '/', 1));
   const auto& first = view.info->used_by.front();
   const auto colon = first.find(':');
-  std::string label = colon == std::string::npos ? first + " " + short_shape(part(view.problem, '/', 1)) : first.substr(colon + 1);
+  std::string label =
+      colon == std::string::npos ? first + " " + short_shape(part(view.problem, '/', 1)) : first.substr(colon + 1);
   if (view.info->used_by.size() > 1) label += " +" + std::to_string(view.info->used_by.size() - 1);
   return label;
 }
@@ -117,7 +126,8 @@ void make_labels_unique(std::vector<ComparisonView>& views) {
     }
     std::vector<std::string> additions(views.size());
     for (std::size_t i = 0; i < views.size(); ++i)
-      if (count[key(views[i])] > 1 && values[key(views[i])].size() > 1) additions[i] = " " + part(views[i].problem, '/', extra);
+      if (count[key(views[i])] > 1 && values[key(views[i])].size() > 1)
+        additions[i] = " " + part(views[i].problem, '/', extra);
     for (std::size_t i = 0; i < views.size(); ++i) views[i].label += additions[i];
   }
 }

@@ -15,8 +15,8 @@ namespace detbench::analysis {
 enum class Tier { differs_run_to_run, differs_with_partition, differs_otherwise, partly_untested, no_difference };
 /// "differs from run to run", ..., "no difference in any scope tested".
 std::string_view to_text(Tier tier);
-inline constexpr std::array all_tiers{Tier::no_difference, Tier::partly_untested, Tier::differs_otherwise, Tier::differs_with_partition,
-                                      Tier::differs_run_to_run};
+inline constexpr std::array all_tiers{Tier::no_difference, Tier::partly_untested, Tier::differs_otherwise,
+                                      Tier::differs_with_partition, Tier::differs_run_to_run};
 Tier tier_of(const Record& record);
 
 /// What a user asks of the bits (DESIGN section 6): run_to_run is repeat, process and load; partition is those and
@@ -30,17 +30,17 @@ const ScopeResult* find_scope(const Record& record, Scope scope);
 
 struct ArmView {
   const Record* record = nullptr;
-  std::string algorithm;                       ///< "onednn:gemm@..."
+  std::string algorithm;  ///< "onednn:gemm@..."
   std::string provider;
   Tier tier = Tier::partly_untested;
-  std::vector<Sample> reporting;               ///< of the reporting half, as statistics use them
-  std::optional<TimeSummary> time;             ///< reporting half; nullopt: not timed
-  std::optional<double> choosing_s;            ///< choosing half's median; picks, is never shown
-  std::optional<Interval> ratio;               ///< to the fastest arm, paired by block; nullopt: too few blocks
+  std::vector<Sample> reporting;     ///< of the reporting half, as statistics use them
+  std::optional<TimeSummary> time;   ///< reporting half; nullopt: not timed
+  std::optional<double> choosing_s;  ///< choosing half's median; picks, is never shown
+  std::optional<Interval> ratio;     ///< to the fastest arm, paired by block; nullopt: too few blocks
   TimingVerdict verdict = TimingVerdict::ambiguous;
-  bool frontier_agreement = false;             ///< no arm is both faster and at least as agreeing
-  bool frontier_error = false;                 ///< likewise for the error in ULP
-  bool frontier_workspace = false;             ///< likewise for the workspace
+  bool frontier_agreement = false;  ///< no arm is both faster and at least as agreeing
+  bool frontier_error = false;      ///< likewise for the error in ULP
+  bool frontier_workspace = false;  ///< likewise for the workspace
 
   bool timed() const { return time.has_value(); }
   bool slow() const { return record->timing && record->timing->slow; }
@@ -48,14 +48,14 @@ struct ArmView {
 
 struct ComparisonView {
   const ResultFile* file = nullptr;
-  std::string tag;                             ///< of the file, when there are several
+  std::string tag;  ///< of the file, when there are several
   std::string problem, op, suite;
-  std::string label;                           ///< short and unique within (file, op): a layer's name, or the shape
-  const ComparisonInfo* info = nullptr;        ///< nullptr: rows without a comparison, like unsupported problems
-  std::vector<ArmView> arms;                   ///< timed ones by time, then the rest in order of the file
-  std::optional<std::size_t> fastest;          ///< into arms, picked by the choosing half
-  std::optional<Interval> twin_band;           ///< A/A ratio of the reporting half
-  bool busy = false;                           ///< over a third of the blocks had foreign load: every ratio is ambiguous
+  std::string label;                     ///< short and unique within (file, op): a layer's name, or the shape
+  const ComparisonInfo* info = nullptr;  ///< nullptr: rows without a comparison, like unsupported problems
+  std::vector<ArmView> arms;             ///< timed ones by time, then the rest in order of the file
+  std::optional<std::size_t> fastest;    ///< into arms, picked by the choosing half
+  std::optional<Interval> twin_band;     ///< A/A ratio of the reporting half
+  bool busy = false;                     ///< over a third of the blocks had foreign load: every ratio is ambiguous
 
   /// The band as it judges: as far below 1 as above it.
   std::optional<Interval> symmetric_band() const;

@@ -13,25 +13,31 @@ namespace {
 
 constexpr std::size_t most_named = 5;
 
-std::string counted(std::size_t n, const char* one, const char* many) { return fmt::format("{} {}", n, n == 1 ? one : many); }
+std::string counted(std::size_t n, const char* one, const char* many) {
+  return fmt::format("{} {}", n, n == 1 ? one : many);
+}
 
 /// One alarm per (op, algorithm) instead of one per row, the first few by name.
 template <class Say>
 void by_algorithm(const std::vector<const Record*>& records, std::vector<Finding>& findings, Say say) {
   std::map<std::string, std::vector<const Record*>> groups;
-  for (const auto* r : records) groups[r->id.substr(r->id.rfind('/') + 1) + " as " + r->id.substr(0, r->id.find('/'))].push_back(r);
+  for (const auto* r : records)
+    groups[r->id.substr(r->id.rfind('/') + 1) + " as " + r->id.substr(0, r->id.find('/'))].push_back(r);
   std::size_t named = 0;
   for (const auto& [name, rows] : groups) {
     if (++named > most_named) continue;
-    findings.push_back({say(*rows.front(), fmt::format("{} in {}", name, counted(rows.size(), "problem", "problems"))) + ".", true});
+    findings.push_back(
+        {say(*rows.front(), fmt::format("{} in {}", name, counted(rows.size(), "problem", "problems"))) + ".", true});
   }
-  if (named > most_named) findings.push_back({fmt::format("and {} more algorithms, in the tables.", named - most_named), true});
+  if (named > most_named)
+    findings.push_back({fmt::format("and {} more algorithms, in the tables.", named - most_named), true});
 }
 
 void rows_in_words(const ResultFile& file, const std::string& who, std::vector<Finding>& findings) {
   std::map<RunStatus, std::size_t> statuses;
   for (const auto& r : file.records) ++statuses[r.status];
-  std::string text = fmt::format("{}{}: {} for {}", who, machine_label(file), counted(file.records.size(), "arm attempted", "arms attempted"),
+  std::string text = fmt::format("{}{}: {} for {}", who, machine_label(file),
+                                 counted(file.records.size(), "arm attempted", "arms attempted"),
                                  counted(file.comparisons.size(), "problem", "problems"));
   for (const auto& [status, n] : statuses) {
     std::string word(to_text(status));
@@ -39,7 +45,8 @@ void rows_in_words(const ResultFile& file, const std::string& who, std::vector<F
     text += fmt::format(", {} {}", n, word);
   }
   findings.push_back({text + "."});
-  if (!file.complete) findings.push_back({who + "The run was interrupted: only what was measured before is here.", true});
+  if (!file.complete)
+    findings.push_back({who + "The run was interrupted: only what was measured before is here.", true});
   std::vector<const Record*> wrong;
   for (const auto& r : file.records)
     if (r.status == RunStatus::incorrect) wrong.push_back(&r);
@@ -56,17 +63,23 @@ void agreement_in_words(const ResultFile& file, const std::string& who, std::vec
     const bool differs = tier_of(r) == Tier::differs_run_to_run;
     if (differs) ++run_to_run;
     const auto* scope = find_scope(r, Scope::partition);
-    if (differs || !scope || (scope->verdict != ScopeVerdict::no_difference && scope->verdict != ScopeVerdict::differs)) continue;
+    if (differs || !scope || (scope->verdict != ScopeVerdict::no_difference && scope->verdict != ScopeVerdict::differs))
+      continue;
     ++partition_tested;
     if (scope->verdict == ScopeVerdict::differs) ++partition;
   }
   if (probed == 0) return;
-  findings.push_back({fmt::format("{}Run to run: {} of {} arms probed gave other bits when nothing but the run, the process or the load changed.", who, run_to_run, probed)});
+  findings.push_back({fmt::format(
+      "{}Run to run: {} of {} arms probed gave other bits when nothing but the run, the process or the load changed.",
+      who, run_to_run, probed)});
   if (partition_tested > 0)
-    findings.push_back({fmt::format("{}Partition: of the {} other arms tested, {} gave other bits with another number of threads (or SMs).", who, partition_tested, partition)});
+    findings.push_back({fmt::format(
+        "{}Partition: of the {} other arms tested, {} gave other bits with another number of threads (or SMs).", who,
+        partition_tested, partition)});
 }
 
-void prices_in_words(const std::vector<ComparisonView>& views, const ResultFile& file, const std::string& who, std::vector<Finding>& findings) {
+void prices_in_words(const std::vector<ComparisonView>& views, const ResultFile& file, const std::string& who,
+                     std::vector<Finding>& findings) {
   for (const auto demand : {Demand::run_to_run, Demand::partition}) {
     std::vector<Price> prices;
     for (const auto& view : views)
@@ -75,27 +88,31 @@ void prices_in_words(const std::vector<ComparisonView>& views, const ResultFile&
     if (s.problems + s.without_arm + s.untested == 0) continue;
     std::string text = fmt::format("{}Asking single ops for no difference {}: ", who, to_text(demand));
     if (s.problems > 0) {
-      text += fmt::format("free or within noise in {} of {}; median price {:.3f}x, geometric mean {:.3f}x (n = {})", s.free,
-                          counted(s.problems, "problem", "problems"), *s.median, *s.geometric_mean, s.problems);
+      text += fmt::format("free or within noise in {} of {}; median price {:.3f}x, geometric mean {:.3f}x (n = {})",
+                          s.free, counted(s.problems, "problem", "problems"), *s.median, *s.geometric_mean, s.problems);
       if (*s.largest > 1.005) text += fmt::format(", largest {:.2f}x ({})", *s.largest, s.largest_label);
     } else {
       text += "no problem has a price";
     }
-    if (s.without_arm > 0) text += fmt::format("; in {} every timed arm differs", counted(s.without_arm, "problem", "problems"));
+    if (s.without_arm > 0)
+      text += fmt::format("; in {} every timed arm differs", counted(s.without_arm, "problem", "problems"));
     if (s.untested > 0) text += fmt::format("; in {} it could not be told", counted(s.untested, "problem", "problems"));
     findings.push_back({text + "."});
   }
 }
 
-void train_steps_in_words(const std::vector<ComparisonView>& views, const ResultFile& file, const std::string& who, std::vector<Finding>& findings) {
+void train_steps_in_words(const std::vector<ComparisonView>& views, const ResultFile& file, const std::string& who,
+                          std::vector<Finding>& findings) {
   for (const auto& view : views) {
     if (view.file != &file || !is_train_step(view) || !view.fastest) continue;
-    std::string text = fmt::format("{}Train step {}: policy {} takes {:.2f} ms", who, view.problem.substr(view.problem.find('/') + 1),
-                                   policy_name(view.arms[*view.fastest]), view.arms[*view.fastest].time->median_s * 1e3);
+    std::string text =
+        fmt::format("{}Train step {}: policy {} takes {:.2f} ms", who, view.problem.substr(view.problem.find('/') + 1),
+                    policy_name(view.arms[*view.fastest]), view.arms[*view.fastest].time->median_s * 1e3);
     for (std::size_t i = 0; i < view.arms.size(); ++i) {
       const auto& arm = view.arms[i];
       if (i == *view.fastest || !arm.ratio) continue;
-      text += fmt::format("; {} {:.3f}x ({})", policy_name(arm), arm.ratio->middle, view.busy ? "ambiguous: busy machine" : std::string(to_text(arm.verdict)));
+      text += fmt::format("; {} {:.3f}x ({})", policy_name(arm), arm.ratio->middle,
+                          view.busy ? "ambiguous: busy machine" : std::string(to_text(arm.verdict)));
     }
     findings.push_back({text + "."});
   }
@@ -111,11 +128,13 @@ void claims_in_words(const ResultFile& file, const std::string& who, std::vector
   by_algorithm(broken, findings, [&](const Record& first, const std::string& where) {
     std::string scopes;
     for (const auto& scope : first.agreement)
-      if (scope.verdict == ScopeVerdict::differs && first.claim.covers(scope.scope)) scopes += (scopes.empty() ? "" : ", ") + std::string(to_text(scope.scope));
-    return fmt::format("{}Claim broken: {}, claims {} ({}) but differed in {}, for instance {}", who, where, to_text(first.claim.guarantee), first.claim.source,
-                       scopes, first.id);
+      if (scope.verdict == ScopeVerdict::differs && first.claim.covers(scope.scope))
+        scopes += (scopes.empty() ? "" : ", ") + std::string(to_text(scope.scope));
+    return fmt::format("{}Claim broken: {}, claims {} ({}) but differed in {}, for instance {}", who, where,
+                       to_text(first.claim.guarantee), first.claim.source, scopes, first.id);
   });
-  if (claims > 0 && broken.empty()) findings.push_back({fmt::format("{}No claim was broken: {} held in the runs made.", who, claims)});
+  if (claims > 0 && broken.empty())
+    findings.push_back({fmt::format("{}No claim was broken: {} held in the runs made.", who, claims)});
 }
 
 void controls_in_words(const ResultFile& file, const std::string& who, std::vector<Finding>& findings) {
@@ -125,9 +144,12 @@ void controls_in_words(const ResultFile& file, const std::string& who, std::vect
       ++caught;
       continue;
     }
-    findings.push_back({c.positive ? fmt::format("{}Control {} was not caught: every \"no difference\" of the scope {} reads untested.", who, c.name, to_text(c.scope))
-                                   : fmt::format("{}Control {} differed although it cannot: do not trust this run.", who, c.name),
-                        true});
+    findings.push_back(
+        {c.positive
+             ? fmt::format("{}Control {} was not caught: every \"no difference\" of the scope {} reads untested.", who,
+                           c.name, to_text(c.scope))
+             : fmt::format("{}Control {} differed although it cannot: do not trust this run.", who, c.name),
+         true});
   }
   if (file.controls.empty())
     findings.push_back({who + "No controls were run: whether the stress works is unknown.", true});
@@ -148,8 +170,12 @@ std::vector<Finding> find_findings(const std::vector<ResultFile>& files, const s
     agreement_in_words(files[i], who, findings);
     claims_in_words(files[i], who, findings);
     controls_in_words(files[i], who, findings);
-    const auto busy = std::count_if(views.begin(), views.end(), [&](const auto& v) { return v.file == &files[i] && v.busy; });
-    if (busy > 0) findings.push_back({fmt::format("{}Busy machine: times of {} are ambiguous.", who, counted(static_cast<std::size_t>(busy), "problem", "problems")), true});
+    const auto busy =
+        std::count_if(views.begin(), views.end(), [&](const auto& v) { return v.file == &files[i] && v.busy; });
+    if (busy > 0)
+      findings.push_back({fmt::format("{}Busy machine: times of {} are ambiguous.", who,
+                                      counted(static_cast<std::size_t>(busy), "problem", "problems")),
+                          true});
   }
   return findings;
 }

@@ -67,7 +67,8 @@ std::string html_table(const Table& table) {
       else if (row[i].is_number())
         text += "<td class=\"number\">" + cell + "</td>";
       else
-        text += is_long(table.columns[i]) && cell.size() > 60 ? "<td class=\"long\">" + cell + "</td>" : "<td>" + cell + "</td>";
+        text += is_long(table.columns[i]) && cell.size() > 60 ? "<td class=\"long\">" + cell + "</td>"
+                                                              : "<td>" + cell + "</td>";
     }
     text += "</tr>\n";
   }
@@ -75,14 +76,18 @@ std::string html_table(const Table& table) {
 }
 
 std::string title_of(const Chart& chart) {
-  return chart.spec.contains("title") && chart.spec["title"].contains("text") ? chart.spec["title"]["text"].get<std::string>() : chart.name;
+  return chart.spec.contains("title") && chart.spec["title"].contains("text")
+             ? chart.spec["title"]["text"].get<std::string>()
+             : chart.name;
 }
 
 std::string chart_section(const Chart& chart, bool drawn) {
-  std::string text = "<h2 id=\"" + chart.name + "\">" + escape_html(title_of(chart)) + "</h2>\n<p class=\"caption\">" + escape_html(chart.caption) + "</p>\n";
+  std::string text = "<h2 id=\"" + chart.name + "\">" + escape_html(title_of(chart)) + "</h2>\n<p class=\"caption\">" +
+                     escape_html(chart.caption) + "</p>\n";
   if (!drawn) return text + "<p class=\"missing\">Not drawn here; the table below has its figures.</p>\n";
-  return text + "<div class=\"chart\" id=\"chart-" + chart.name + "\"></div>\n<script type=\"application/json\" id=\"spec-" + chart.name + "\">" +
-         script_json(chart.spec) + "</script>\n";
+  return text + "<div class=\"chart\" id=\"chart-" + chart.name +
+         "\"></div>\n<script type=\"application/json\" id=\"spec-" + chart.name + "\">" + script_json(chart.spec) +
+         "</script>\n";
 }
 
 }  // namespace
@@ -104,13 +109,15 @@ std::string escape_html(const std::string& text) {
 
 std::string to_html(const Page& page) {
   const bool drawn = !page.vega_bundle.empty();
-  std::string html = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>detbench report</title>\n"
-                     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<style>";
+  std::string html =
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>detbench report</title>\n"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<style>";
   html += style;
   html += "</style>\n</head>\n<body>\n<h1>What do reproducible bits cost?</h1>\n<p class=\"provenance\">";
   for (const auto& line : page.provenance) html += escape_html(line) + "<br>";
   html += "</p>\n<nav>";
-  for (const auto& chart : page.charts) html += "<a href=\"#" + chart.name + "\">" + escape_html(title_of(chart)) + "</a> ";
+  for (const auto& chart : page.charts)
+    html += "<a href=\"#" + chart.name + "\">" + escape_html(title_of(chart)) + "</a> ";
   html += "<a href=\"#tables\">tables</a></nav>\n<h2>What was found</h2>\n<ul>\n";
   for (const auto& finding : page.findings)
     html += std::string(finding.alarm ? "<li class=\"alarm\">" : "<li>") + escape_html(finding.text) + "</li>\n";
@@ -118,12 +125,16 @@ std::string to_html(const Page& page) {
   html += how_to_read;
   html += "<h2>Limits</h2>\n";
   html += limits;
-  if (!drawn) html += "<p class=\"missing\">Charts are missing: run scripts/setup.sh, which gets the Vega scripts, and make this report again.</p>\n";
+  if (!drawn)
+    html +=
+        "<p class=\"missing\">Charts are missing: run scripts/setup.sh, which gets the Vega scripts, and make this "
+        "report again.</p>\n";
   for (const auto& chart : page.charts) html += chart_section(chart, drawn);
   html += "<h2 id=\"tables\">Tables</h2>\n";
   for (const auto& table : page.tables)
-    html += "<details" + std::string(drawn ? "" : " open") + "><summary>" + escape_html(table.title) + " (" + std::to_string(table.rows.size()) +
-            (table.rows.size() == 1 ? " row" : " rows") + ")</summary>\n" + html_table(table) + "</details>\n";
+    html += "<details" + std::string(drawn ? "" : " open") + "><summary>" + escape_html(table.title) + " (" +
+            std::to_string(table.rows.size()) + (table.rows.size() == 1 ? " row" : " rows") + ")</summary>\n" +
+            html_table(table) + "</details>\n";
   html += "<details><summary>Manifest: machine, libraries, compilers, environment</summary><pre>" +
           escape_html(page.manifests.dump(2, ' ', false, Json::error_handler_t::replace)) + "</pre></details>\n";
   if (drawn) {

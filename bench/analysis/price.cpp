@@ -50,7 +50,8 @@ Price price_of(const ComparisonView& view, Demand demand) {
   price.interval = ratio_between(view, *price.fastest, *price.chosen);
   if (price.interval) {
     price.ratio = price.interval->middle;
-    if (!view.busy) price.verdict = price.chosen == price.fastest ? TimingVerdict::same : judge(*price.interval, view.twin_band);
+    if (!view.busy)
+      price.verdict = price.chosen == price.fastest ? TimingVerdict::same : judge(*price.interval, view.twin_band);
   } else {
     price.ratio = price.chosen->time->median_s / price.fastest->time->median_s;
   }

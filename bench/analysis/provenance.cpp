@@ -58,8 +58,8 @@ std::string library_label(const ResultFile& file) {
 
 std::string profile_label(const ResultFile& file) {
   const auto& p = file.profile;
-  return fmt::format("profile {}: n = {} repeat, {} process, {} load per stressor; {} configurations; {} blocks", p.name, p.repeat,
-                     p.process, p.load, p.configurations, p.blocks);
+  return fmt::format("profile {}: n = {} repeat, {} process, {} load per stressor; {} configurations; {} blocks",
+                     p.name, p.repeat, p.process, p.load, p.configurations, p.blocks);
 }
 
 std::string file_tag(std::size_t index, std::size_t files) {
@@ -93,7 +93,8 @@ std::vector<std::string> provenance_lines(const std::vector<ResultFile>& files, 
     if (!text.empty()) text += " = ";
     text += machine_label(file) + " (" + file.backend + ")";
     if (const auto libraries = library_label(file); !libraries.empty()) text += " · " + libraries;
-    text += " · " + file.created_utc.substr(0, 10) + " · " + profile_label(file) + " · detbench " + file.detbench_version;
+    text +=
+        " · " + file.created_utc.substr(0, 10) + " · " + profile_label(file) + " · detbench " + file.detbench_version;
     if (!file.complete) text += " · INTERRUPTED: only what was measured before";
     for (auto& line : wrap(text, subtitle_width)) lines.push_back(std::move(line));
   }

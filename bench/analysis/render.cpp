@@ -88,12 +88,14 @@ Result<Outcome> run(const std::vector<std::string>& command) {
 Status render_charts(const fs::path& venv, const fs::path& folder) {
   std::error_code error;
   const auto python = venv / "bin" / "python";
-  if (venv.empty() || !fs::exists(python, error)) return failure(std::string("no SVG, PNG and PDF: there is no .venv") + remedy);
+  if (venv.empty() || !fs::exists(python, error))
+    return failure(std::string("no SVG, PNG and PDF: there is no .venv") + remedy);
   const auto outcome = run({python.string(), "-c", renderer(), folder.string()});
   if (!outcome) return failure("no SVG, PNG and PDF: " + outcome.error().text + remedy);
   if (outcome->code == 0) return {};
   const auto line = outcome->output.substr(0, outcome->output.find('\n'));
-  return failure("SVG, PNG and PDF are missing or incomplete: " + (line.empty() ? std::string("the renderer died") : line) + remedy);
+  return failure("SVG, PNG and PDF are missing or incomplete: " +
+                 (line.empty() ? std::string("the renderer died") : line) + remedy);
 }
 
 fs::path find_venv(const fs::path& wanted) {

@@ -35,10 +35,14 @@ Status check_place(const fs::path& out, bool force) {
   std::error_code error;
   const auto type = fs::symlink_status(out, error).type();
   if (type == fs::file_type::not_found) return {};
-  if (type != fs::file_type::directory) return invalid_input(out.string() + ": is there and is no folder; choose another name");
+  if (type != fs::file_type::directory)
+    return invalid_input(out.string() + ": is there and is no folder; choose another name");
   if (fs::is_empty(out, error)) return {};
-  if (!is_report(out)) return invalid_input(out.string() + ": holds files that are not a report, which would be lost; choose another folder");
-  if (!force) return invalid_input(out.string() + ": holds a report already; --force replaces it, or choose another folder");
+  if (!is_report(out))
+    return invalid_input(out.string() +
+                         ": holds files that are not a report, which would be lost; choose another folder");
+  if (!force)
+    return invalid_input(out.string() + ": holds a report already; --force replaces it, or choose another folder");
   return {};
 }
 
@@ -99,12 +103,15 @@ Result<std::string> read_bundle(const fs::path& venv) {
 
 Status write_parts(const Page& page, const fs::path& folder) {
   for (const auto& table : page.tables) {
-    if (auto written = write_whole_file(folder / "tables" / (table.name + ".md"), to_markdown(table), true); !written) return written;
-    if (auto written = write_whole_file(folder / "tables" / (table.name + ".csv"), to_csv(table), true); !written) return written;
+    if (auto written = write_whole_file(folder / "tables" / (table.name + ".md"), to_markdown(table), true); !written)
+      return written;
+    if (auto written = write_whole_file(folder / "tables" / (table.name + ".csv"), to_csv(table), true); !written)
+      return written;
   }
   for (const auto& chart : page.charts) {
     const auto text = chart.spec.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
-    if (auto written = write_whole_file(folder / "charts" / (chart.name + ".vl.json"), text, true); !written) return written;
+    if (auto written = write_whole_file(folder / "charts" / (chart.name + ".vl.json"), text, true); !written)
+      return written;
   }
   return write_whole_file(folder / "report.html", to_html(page), true);
 }
@@ -128,7 +135,8 @@ Result<ReportOutcome> write_report(const std::vector<ResultFile>& files, const R
   page.findings = find_findings(files, views);
   page.provenance = provenance_lines(files, files.size());
   page.manifests = Json::object();
-  for (std::size_t i = 0; i < files.size(); ++i) page.manifests[files.size() == 1 ? "manifest" : file_tag(i, files.size())] = files[i].manifest;
+  for (std::size_t i = 0; i < files.size(); ++i)
+    page.manifests[files.size() == 1 ? "manifest" : file_tag(i, files.size())] = files[i].manifest;
   if (auto bundle = read_bundle(venv))
     page.vega_bundle = std::move(*bundle);
   else
@@ -138,7 +146,8 @@ Result<ReportOutcome> write_report(const std::vector<ResultFile>& files, const R
   if (auto made = draft.make(); !made) return tl::unexpected(made.error());
   if (auto written = write_parts(page, draft.path()); !written) return tl::unexpected(written.error());
   if (options.images)
-    if (auto rendered = render_charts(venv, draft.path() / "charts"); !rendered) outcome.notes.push_back(rendered.error().text);
+    if (auto rendered = render_charts(venv, draft.path() / "charts"); !rendered)
+      outcome.notes.push_back(rendered.error().text);
   if (auto moved = draft.move_to(out); !moved) return tl::unexpected(moved.error());
   return outcome;
 }

@@ -11,17 +11,17 @@
 namespace detbench {
 
 struct ReportOptions {
-  std::filesystem::path out;    ///< folder to make; it appears whole or not at all
-  bool force = false;           ///< replace an earlier report; a folder that holds anything else is refused
-  bool images = true;           ///< SVG, PNG and PDF besides the page, where the Python environment is there
+  std::filesystem::path out;  ///< folder to make; it appears whole or not at all
+  bool force = false;         ///< replace an earlier report; a folder that holds anything else is refused
+  bool images = true;         ///< SVG, PNG and PDF besides the page, where the Python environment is there
   /// The project's Python environment (bin/python with vl-convert, share/detbench/vega.bundle.js). nullopt: the one of
   /// the source tree this was built from, or .venv beside the program or above it.
   std::optional<std::filesystem::path> venv;
 };
 
 struct ReportOutcome {
-  std::filesystem::path page;           ///< OUT/report.html
-  std::vector<std::string> notes;       ///< what is missing, each with its remedy; one line each
+  std::filesystem::path page;      ///< OUT/report.html
+  std::vector<std::string> notes;  ///< what is missing, each with its remedy; one line each
 };
 
 /// Writes OUT/report.html, OUT/tables/*.{md,csv}, OUT/charts/*.vl.json and, with vl-convert, *.{svg,png,pdf}. Works for

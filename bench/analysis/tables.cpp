@@ -13,7 +13,8 @@ constexpr double us = 1e6, ms = 1e3;
 Json count(std::uint32_t value) { return value == 0 ? Json() : Json(value); }
 
 /// A table from chart rows: the same figures, so that table and chart cannot part.
-Table from_rows(std::string name, std::string title, const Json& rows, const std::vector<std::pair<const char*, const char*>>& columns) {
+Table from_rows(std::string name, std::string title, const Json& rows,
+                const std::vector<std::pair<const char*, const char*>>& columns) {
   Table table{std::move(name), std::move(title), {}, {}};
   for (const auto& [key, heading] : columns) table.columns.emplace_back(heading);
   for (const auto& row : rows) {
@@ -26,7 +27,9 @@ Table from_rows(std::string name, std::string title, const Json& rows, const std
 
 std::string frontier_word(const ArmView& arm) {
   std::string word;
-  for (const auto& [flag, name] : {std::pair{arm.frontier_agreement, "agreement"}, {arm.frontier_error, "error"}, {arm.frontier_workspace, "workspace"}})
+  for (const auto& [flag, name] : {std::pair{arm.frontier_agreement, "agreement"},
+                                   {arm.frontier_error, "error"},
+                                   {arm.frontier_workspace, "workspace"}})
     if (flag) word += (word.empty() ? "" : ", ") + std::string(name);
   return word;
 }
@@ -34,16 +37,21 @@ std::string frontier_word(const ArmView& arm) {
 }  // namespace
 
 Table results_table(const std::vector<ComparisonView>& views) {
-  Table table{"results", "Every arm that was attempted", {"file", "problem", "algorithm", "status", "claim", "claim verdict"}, {}};
+  Table table{"results",
+              "Every arm that was attempted",
+              {"file", "problem", "algorithm", "status", "claim", "claim verdict"},
+              {}};
   for (const auto scope : all_scopes)
     if (scope != Scope::machine) table.columns.emplace_back(to_text(scope));
-  for (const char* column : {"largest error, ULP", "workspace, bytes", "median, us", "minimum, us", "to the fastest", "95 % from", "to", "verdict of the times",
-                             "samples", "on the frontier of time and", "reason", "replay"})
+  for (const char* column :
+       {"largest error, ULP", "workspace, bytes", "median, us", "minimum, us", "to the fastest", "95 % from", "to",
+        "verdict of the times", "samples", "on the frontier of time and", "reason", "replay"})
     table.columns.emplace_back(column);
   for (const auto& view : views)
     for (const auto& arm : view.arms) {
       const auto& r = *arm.record;
-      std::vector<Json> cells{view.tag, view.problem, arm.algorithm, to_text(r.status), claim_word(r), to_text(r.claim_verdict)};
+      std::vector<Json> cells{view.tag,          view.problem,  arm.algorithm,
+                              to_text(r.status), claim_word(r), to_text(r.claim_verdict)};
       for (const auto scope : all_scopes) {
         if (scope == Scope::machine) continue;
         const auto* found = find_scope(r, scope);
@@ -56,7 +64,10 @@ Table results_table(const std::vector<ComparisonView>& views) {
       cells.push_back(arm.ratio ? Json(arm.ratio->middle) : Json());
       cells.push_back(arm.ratio ? Json(arm.ratio->low) : Json());
       cells.push_back(arm.ratio ? Json(arm.ratio->high) : Json());
-      cells.push_back(!arm.timed() ? Json() : view.busy ? Json("ambiguous: busy machine") : arm.slow() ? Json("slow: one timing") : Json(to_text(arm.verdict)));
+      cells.push_back(!arm.timed() ? Json()
+                      : view.busy  ? Json("ambiguous: busy machine")
+                      : arm.slow() ? Json("slow: one timing")
+                                   : Json(to_text(arm.verdict)));
       cells.push_back(arm.timed() ? count(arm.time->used) : Json());
       cells.push_back(frontier_word(arm));
       cells.push_back(r.reason);
@@ -68,22 +79,52 @@ Table results_table(const std::vector<ComparisonView>& views) {
 
 Table price_table(const std::vector<ComparisonView>& views) {
   return from_rows("price_of_agreement", "What agreement costs, problem by problem", price_rows(views),
-                   {{"group", "op"}, {"label", "problem"}, {"demand", "no difference asked for"}, {"ratio", "price (x the fastest)"}, {"low", "95 % from"},
-                    {"high", "to"}, {"band_low", "A/A band from"}, {"band_high", "to"}, {"verdict", "verdict"}, {"fastest", "fastest of all"},
-                    {"fastest_us", "its median, us"}, {"chosen", "fastest that met the demand"}, {"chosen_us", "its median, us"}, {"note", "note"}, {"replay", "replay"}});
+                   {{"group", "op"},
+                    {"label", "problem"},
+                    {"demand", "no difference asked for"},
+                    {"ratio", "price (x the fastest)"},
+                    {"low", "95 % from"},
+                    {"high", "to"},
+                    {"band_low", "A/A band from"},
+                    {"band_high", "to"},
+                    {"verdict", "verdict"},
+                    {"fastest", "fastest of all"},
+                    {"fastest_us", "its median, us"},
+                    {"chosen", "fastest that met the demand"},
+                    {"chosen_us", "its median, us"},
+                    {"note", "note"},
+                    {"replay", "replay"}});
 }
 
 Table reduction_table(const std::vector<ComparisonView>& views) {
   return from_rows("reductions", "Reductions and scatter-adds", reduction_rows(views),
-                   {{"group", "op"}, {"size", "problem"}, {"algorithm", "algorithm"}, {"gb_per_s", "GB/s"}, {"time_us", "median, us"}, {"distinct", "distinct results"},
-                    {"runs", "runs"}, {"max_ulp", "largest error, ULP"}, {"relative_l2", "relative error (L2)"}, {"claim", "claim"}, {"tier", "observed"}, {"replay", "replay"}});
+                   {{"group", "op"},
+                    {"size", "problem"},
+                    {"algorithm", "algorithm"},
+                    {"gb_per_s", "GB/s"},
+                    {"time_us", "median, us"},
+                    {"distinct", "distinct results"},
+                    {"runs", "runs"},
+                    {"max_ulp", "largest error, ULP"},
+                    {"relative_l2", "relative error (L2)"},
+                    {"claim", "claim"},
+                    {"tier", "observed"},
+                    {"replay", "replay"}});
 }
 
 Table train_step_table(const std::vector<ComparisonView>& views) {
   Table table = from_rows("train_steps", "Train steps by policy", policy_rows(views),
-                          {{"panel", "network"}, {"policy", "policy"}, {"step_ms", "median step, ms"}, {"minimum_ms", "minimum, ms"}, {"ratio", "to the fastest"},
-                           {"low", "95 % from"}, {"high", "to"}, {"images_per_s", "images/s"}, {"reorder_share", "reorders, share of op time"}});
-  for (const char* column : {"data preparation, ms", "memory, bytes", "steps", "loss after them", "repeat", "process", "load", "partition", "status", "replay"})
+                          {{"panel", "network"},
+                           {"policy", "policy"},
+                           {"step_ms", "median step, ms"},
+                           {"minimum_ms", "minimum, ms"},
+                           {"ratio", "to the fastest"},
+                           {"low", "95 % from"},
+                           {"high", "to"},
+                           {"images_per_s", "images/s"},
+                           {"reorder_share", "reorders, share of op time"}});
+  for (const char* column : {"data preparation, ms", "memory, bytes", "steps", "loss after them", "repeat", "process",
+                             "load", "partition", "status", "replay"})
     table.columns.emplace_back(column);
   std::size_t at = 0;
   for (const auto& view : views) {
@@ -108,16 +149,20 @@ Table train_step_table(const std::vector<ComparisonView>& views) {
 }
 
 Table control_table(const std::vector<ResultFile>& files) {
-  Table table{"controls", "Controls: did the instrument see what it must see", {"file", "control", "scope", "must", "distinct", "runs", "as expected", "note"}, {}};
+  Table table{"controls",
+              "Controls: did the instrument see what it must see",
+              {"file", "control", "scope", "must", "distinct", "runs", "as expected", "note"},
+              {}};
   for (std::size_t i = 0; i < files.size(); ++i)
     for (const auto& c : files[i].controls)
-      table.rows.push_back({file_tag(i, files.size()), c.name, to_text(c.scope), c.positive ? "differ" : "not differ", c.distinct, c.runs,
-                            c.as_expected ? "yes" : "NO", c.note});
+      table.rows.push_back({file_tag(i, files.size()), c.name, to_text(c.scope), c.positive ? "differ" : "not differ",
+                            c.distinct, c.runs, c.as_expected ? "yes" : "NO", c.note});
   return table;
 }
 
 std::vector<Table> make_tables(const std::vector<ResultFile>& files, const std::vector<ComparisonView>& views) {
-  return {price_table(views), train_step_table(views), reduction_table(views), control_table(files), results_table(views)};
+  return {price_table(views), train_step_table(views), reduction_table(views), control_table(files),
+          results_table(views)};
 }
 
 std::string cell_text(const Json& cell) {
@@ -168,7 +213,9 @@ std::string to_csv(const Table& table) {
   };
   line(table.columns, [](const std::string& s) { return s; });
   for (const auto& row : table.rows)
-    line(row, [](const Json& cell) { return cell.is_null() ? std::string() : cell.is_string() ? cell.get<std::string>() : cell.dump(); });
+    line(row, [](const Json& cell) {
+      return cell.is_null() ? std::string() : cell.is_string() ? cell.get<std::string>() : cell.dump();
+    });
   return text;
 }
 

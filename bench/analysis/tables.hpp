@@ -9,10 +9,10 @@
 namespace detbench::analysis {
 
 struct Table {
-  std::string name;                        ///< file name without ending
+  std::string name;  ///< file name without ending
   std::string title;
-  std::vector<std::string> columns;        ///< with units
-  std::vector<std::vector<Json>> rows;     ///< strings, numbers, or null for unknown
+  std::vector<std::string> columns;     ///< with units
+  std::vector<std::vector<Json>> rows;  ///< strings, numbers, or null for unknown
 };
 
 /// Every row of every file: status, claim, what was observed per scope, error, times, reason, replay command.

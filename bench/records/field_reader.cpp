@@ -27,7 +27,8 @@ std::string describe(const Json& json) {
 }
 
 FieldReader::FieldReader(const Json& json, std::string path) : json_(&json), path_(std::move(path)) {
-  if (!json.is_object()) fail_at(path_.empty() ? "the file" : path_, "is " + describe(json) + "; it should be an object");
+  if (!json.is_object())
+    fail_at(path_.empty() ? "the file" : path_, "is " + describe(json) + "; it should be an object");
 }
 
 const Json* FieldReader::find(const char* key) {
@@ -50,7 +51,8 @@ void FieldReader::text(const char* key, std::string& out) {
   if (!found->is_string()) return fail(key, "is " + describe(*found) + "; it should be a string");
   const auto& value = found->get_ref<const std::string&>();
   if (value.size() > max_text_bytes)
-    return fail(key, "has " + std::to_string(value.size()) + " bytes; at most " + std::to_string(max_text_bytes) + " are read");
+    return fail(
+        key, "has " + std::to_string(value.size()) + " bytes; at most " + std::to_string(max_text_bytes) + " are read");
   out = value;
 }
 
@@ -72,11 +74,13 @@ void FieldReader::flag(const char* key, std::optional<bool>& out) {
 void FieldReader::digest(const char* key, std::string& out) {
   const Json* found = find(key);
   if (!found) return;
-  if (found->is_string() && (found->get_ref<const std::string&>().empty() || parse_digest(found->get_ref<const std::string&>()))) {
+  if (found->is_string() &&
+      (found->get_ref<const std::string&>().empty() || parse_digest(found->get_ref<const std::string&>()))) {
     out = found->get_ref<const std::string&>();
     return;
   }
-  fail(key, "is " + describe(*found) + "; it should be 32 lower-case hexadecimal digits, or empty where there is no digest");
+  fail(key,
+       "is " + describe(*found) + "; it should be 32 lower-case hexadecimal digits, or empty where there is no digest");
 }
 
 void FieldReader::bits(const char* key, std::uint64_t& out) {
@@ -128,7 +132,8 @@ void FieldReader::number_or_nan(const char* key, double& out) {
 
 void FieldReader::numbers_or_nan(const char* key, std::vector<double>& out) {
   each(key, [&](const Json& item, const std::string& path) {
-    if (!item.is_number() && !item.is_null()) return fail_at(path, "is " + describe(item) + "; it should be a number or null");
+    if (!item.is_number() && !item.is_null())
+      return fail_at(path, "is " + describe(item) + "; it should be a number or null");
     out.push_back(item.is_null() ? NAN : item.get<double>());
   });
 }
@@ -136,7 +141,8 @@ void FieldReader::numbers_or_nan(const char* key, std::vector<double>& out) {
 void FieldReader::texts(const char* key, std::vector<std::string>& out) {
   each(key, [&](const Json& item, const std::string& path) {
     if (!item.is_string() || item.get_ref<const std::string&>().size() > max_text_bytes)
-      return fail_at(path, "is " + describe(item) + "; it should be a string of at most " + std::to_string(max_text_bytes) + " bytes");
+      return fail_at(path, "is " + describe(item) + "; it should be a string of at most " +
+                               std::to_string(max_text_bytes) + " bytes");
     out.push_back(item.get<std::string>());
   });
 }
@@ -147,8 +153,8 @@ void FieldReader::texts(const char* key, std::map<std::string, std::string>& out
   if (!found->is_object()) return fail(key, "is " + describe(*found) + "; it should be an object of strings");
   for (const auto& [name, value] : found->items()) {
     if (!value.is_string() || value.get_ref<const std::string&>().size() > max_text_bytes)
-      return fail(join_path(key, name.substr(0, 60)),
-                  "is " + describe(value) + "; it should be a string of at most " + std::to_string(max_text_bytes) + " bytes");
+      return fail(join_path(key, name.substr(0, 60)), "is " + describe(value) + "; it should be a string of at most " +
+                                                          std::to_string(max_text_bytes) + " bytes");
     out.emplace(name, value.get<std::string>());
   }
 }

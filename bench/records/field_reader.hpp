@@ -15,8 +15,8 @@
 
 namespace detbench::records {
 
-inline constexpr std::size_t max_text_bytes = 1 << 16;   ///< of one string in a file
-inline constexpr std::size_t max_list_items = 1 << 22;   ///< of one list in a file
+inline constexpr std::size_t max_text_bytes = 1 << 16;  ///< of one string in a file
+inline constexpr std::size_t max_list_items = 1 << 22;  ///< of one list in a file
 
 std::string join_path(const std::string& path, std::string_view key);
 std::string item_path(const std::string& path, std::size_t index);
@@ -119,7 +119,8 @@ class FieldReader {
     const Json* list = find(key);
     if (!list) return;
     if (!list->is_array()) return fail(key, "is " + describe(*list) + "; it should be a list");
-    if (list->size() > max_list_items) return fail(key, "has " + std::to_string(list->size()) + " items; that is too long");
+    if (list->size() > max_list_items)
+      return fail(key, "has " + std::to_string(list->size()) + " items; that is too long");
     for (std::size_t i = 0; i < list->size() && !reason_; ++i) visit((*list)[i], item_path(join_path(path_, key), i));
   }
 

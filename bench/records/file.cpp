@@ -38,7 +38,8 @@ Result<std::string> read_bytes(const fs::path& path, std::size_t max_bytes) {
 template <class Take>
 Status inflate_all(const std::string& packed, const std::string& what, Take take) {
   z_stream stream{};
-  if (inflateInit2(&stream, 16 + MAX_WBITS) != Z_OK) return failure(what + ": zlib cannot start", Reason::Kind::out_of_memory);
+  if (inflateInit2(&stream, 16 + MAX_WBITS) != Z_OK)
+    return failure(what + ": zlib cannot start", Reason::Kind::out_of_memory);
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
   stream.avail_in = static_cast<uInt>(packed.size());
   std::vector<char> block(1 << 16);
@@ -61,12 +62,14 @@ Status inflate_all(const std::string& packed, const std::string& what, Take take
 /// Measured first and kept after, so that a small file that unpacks to gigabytes never occupies them.
 Result<std::string> unpack(const std::string& packed, const std::string& what, std::size_t max_bytes) {
   std::size_t bytes = 0;
-  const auto measured = inflate_all(packed, what, [&](std::string_view part) { return (bytes += part.size()) <= max_bytes; });
+  const auto measured =
+      inflate_all(packed, what, [&](std::string_view part) { return (bytes += part.size()) <= max_bytes; });
   if (!measured) return tl::unexpected(measured.error());
   if (bytes > max_bytes) return invalid_input(what + ": unpacks to " + too_large(max_bytes));
   std::string text;
   text.reserve(bytes);
-  const auto unpacked = inflate_all(packed, what, [&](std::string_view part) { return text.append(part).size() <= bytes; });
+  const auto unpacked =
+      inflate_all(packed, what, [&](std::string_view part) { return text.append(part).size() <= bytes; });
   if (!unpacked) return tl::unexpected(unpacked.error());
   return text;
 }
@@ -117,7 +120,9 @@ Status write_whole_file(const fs::path& path, std::string_view content, bool for
   std::error_code error;
   if (fs::is_directory(path, error)) return invalid_input(path.string() + ": is a folder; a file name is needed");
   const auto exists = [&] { return fs::symlink_status(path, error).type() != fs::file_type::not_found; };
-  const auto refused = [&] { return invalid_input(path.string() + ": is there already; --force replaces it, or choose another name"); };
+  const auto refused = [&] {
+    return invalid_input(path.string() + ": is there already; --force replaces it, or choose another name");
+  };
   if (!force && exists()) return refused();
   fs::path partial = path;
   partial += ".partial." + std::to_string(::getpid());
@@ -136,7 +141,8 @@ Status write_whole_file(const fs::path& path, std::string_view content, bool for
   fs::remove(partial, error);
   if (!written) return written;
   // The name is safe only when the folder is.
-  const Descriptor folder{::open(path.has_parent_path() ? path.parent_path().c_str() : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  const Descriptor folder{
+      ::open(path.has_parent_path() ? path.parent_path().c_str() : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (folder.value >= 0) ::fsync(folder.value);
   return {};
 }
@@ -156,7 +162,8 @@ Result<ResultFile> read_result_file(const fs::path& path) {
   if (fs::is_directory(path, error)) {
     file = path / "result.json";
     if (!fs::exists(file, error) && fs::exists(path / "result.json.gz", error)) file = path / "result.json.gz";
-    if (!fs::exists(file, error)) return invalid_input(path.string() + ": holds no result.json; name a folder written by `detbench run`");
+    if (!fs::exists(file, error))
+      return invalid_input(path.string() + ": holds no result.json; name a folder written by `detbench run`");
   }
   try {
     const auto text = read_whole_file(file);

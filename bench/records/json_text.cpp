@@ -29,8 +29,8 @@ Status check_structure(std::string_view text, const std::string& what) {
       case '{':
       case '[':
         if (commas.size() == max_depth)
-          return invalid_input(what + ": nested deeper than " + std::to_string(max_depth) + " levels at byte " + std::to_string(i) +
-                               "; a file of detbench has fewer");
+          return invalid_input(what + ": nested deeper than " + std::to_string(max_depth) + " levels at byte " +
+                               std::to_string(i) + "; a file of detbench has fewer");
         commas.push_back(0);
         is_object.push_back(c == '{');
         break;
@@ -55,7 +55,8 @@ Status check_structure(std::string_view text, const std::string& what) {
 
 /// nlohmann's messages start with "[json.exception.parse_error.101] " and may hold line breaks.
 std::string one_line(std::string text) {
-  if (const auto end = text.find("] "); text.rfind("[json.exception", 0) == 0 && end != std::string::npos) text.erase(0, end + 2);
+  if (const auto end = text.find("] "); text.rfind("[json.exception", 0) == 0 && end != std::string::npos)
+    text.erase(0, end + 2);
   std::string line;
   for (const char c : text.substr(0, 240)) line += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
   return line;
@@ -64,7 +65,8 @@ std::string one_line(std::string text) {
 }  // namespace
 
 Result<Json> parse_json(std::string_view text, const std::string& what) {
-  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return invalid_input(what + ": is empty; it should hold JSON");
+  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos)
+    return invalid_input(what + ": is empty; it should hold JSON");
   if (auto checked = check_structure(text, what); !checked) return tl::unexpected(checked.error());
   try {
     return Json::parse(text.begin(), text.end());

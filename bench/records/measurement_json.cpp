@@ -148,14 +148,10 @@ Result<Witness> read_witness(const Json& json, const std::string& path) {
 }
 
 Json to_json(const ScopeResult& s) {
-  return {{"scope", to_text(s.scope)},
-          {"verdict", to_text(s.verdict)},
-          {"reason", s.reason},
-          {"runs", s.runs},
-          {"distinct", s.distinct},
-          {"bound", s.bound ? finite_or_null(*s.bound) : Json(nullptr)},
-          {"stages", list_of(s.stages)},
-          {"witness", s.witness ? to_json(*s.witness) : Json(nullptr)}};
+  return {{"scope", to_text(s.scope)},   {"verdict", to_text(s.verdict)},
+          {"reason", s.reason},          {"runs", s.runs},
+          {"distinct", s.distinct},      {"bound", s.bound ? finite_or_null(*s.bound) : Json(nullptr)},
+          {"stages", list_of(s.stages)}, {"witness", s.witness ? to_json(*s.witness) : Json(nullptr)}};
 }
 
 Result<ScopeResult> read_scope_result(const Json& json, const std::string& path) {
@@ -195,9 +191,7 @@ Result<Sample> read_sample(const Json& json, const std::string& path) {
   return read.finish(std::move(s));
 }
 
-Json to_json(const Timing& t) {
-  return {{"samples", list_of(t.samples)}, {"digest", t.digest}, {"slow", t.slow}};
-}
+Json to_json(const Timing& t) { return {{"samples", list_of(t.samples)}, {"digest", t.digest}, {"slow", t.slow}}; }
 
 Result<Timing> read_timing(const Json& json, const std::string& path) {
   Timing t;

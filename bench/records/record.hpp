@@ -21,21 +21,21 @@ using Json = nlohmann::ordered_json;
 
 /// One arm attempted: one row.
 struct Record {
-  std::string id;                          ///< case name
-  std::string suite;                       ///< "convolution", "reduction", "scatter_add", "train_step", ...
-  std::string replay;                      ///< shell-quoted command that measures this row again
+  std::string id;      ///< case name
+  std::string suite;   ///< "convolution", "reduction", "scatter_add", "train_step", ...
+  std::string replay;  ///< shell-quoted command that measures this row again
   RunStatus status = RunStatus::skipped;
-  std::string reason;                      ///< one line unless status is ok
+  std::string reason;                               ///< one line unless status is ok
   Guarantee requested = Guarantee::not_guaranteed;  ///< what the caller demanded
-  Claim claim;                             ///< what the vendor claims
+  Claim claim;                                      ///< what the vendor claims
   ClaimVerdict claim_verdict = ClaimVerdict::none;
-  std::optional<bool> exact_equal;         ///< nullopt: not demanded of this class of algorithms
+  std::optional<bool> exact_equal;           ///< nullopt: not demanded of this class of algorithms
   std::optional<Verification> verification;  ///< with the `rounding` fill
-  std::vector<ScopeResult> agreement;      ///< what was observed, a row per scope
+  std::vector<ScopeResult> agreement;        ///< what was observed, a row per scope
   std::optional<Timing> timing;
-  std::string output_digest;               ///< of the baseline run, `rounding` fill
+  std::string output_digest;  ///< of the baseline run, `rounding` fill
   std::string input_digest;
-  std::optional<double> plan_s;            ///< to prepare the plan, untimed part
+  std::optional<double> plan_s;  ///< to prepare the plan, untimed part
   std::optional<std::uint64_t> workspace_bytes;
   std::map<std::string, std::string> notes;  ///< e.g. layouts an implementation chose
   std::optional<TrainStepFacts> train_step;
@@ -43,12 +43,12 @@ struct Record {
 
 /// The algorithms that answer one problem, measured together.
 struct ComparisonInfo {
-  std::string problem;                     ///< problem id; its records' ids start with it
+  std::string problem;  ///< problem id; its records' ids start with it
   std::string suite;
-  std::vector<std::string> used_by;        ///< "mobilenet_v2_alpha1.0:block_3_expand", ... where the problem comes from
-  std::uint64_t schedule_seed = 0;         ///< orders the arms in each block and splits the blocks in two halves
+  std::vector<std::string> used_by;  ///< "mobilenet_v2_alpha1.0:block_3_expand", ... where the problem comes from
+  std::uint64_t schedule_seed = 0;   ///< orders the arms in each block and splits the blocks in two halves
   std::uint32_t blocks = 0;
-  std::string twin_of;                     ///< algorithm id of the arm that ran twice (A/A); empty: nothing was timed
+  std::string twin_of;  ///< algorithm id of the arm that ran twice (A/A); empty: nothing was timed
   std::vector<Sample> twin_samples;
   std::string input_digest;
   std::optional<double> flops;
@@ -59,7 +59,7 @@ struct ComparisonInfo {
 struct ControlResult {
   std::string name;
   Scope scope = Scope::repeat;
-  bool positive = true;                    ///< positive controls must differ, negative ones must not
+  bool positive = true;  ///< positive controls must differ, negative ones must not
   std::uint32_t runs = 0;
   std::uint32_t distinct = 0;
   bool as_expected = false;
@@ -68,22 +68,22 @@ struct ControlResult {
 
 /// n of the profile, as run.
 struct ProfileInfo {
-  std::string name;                        ///< "smoke", "quick", "standard", "full"
+  std::string name;  ///< "smoke", "quick", "standard", "full"
   std::uint32_t repeat = 0, process = 0, load = 0, configurations = 0, blocks = 0;
 };
 
 struct ResultFile {
   std::string detbench_version;
-  std::string commit;                      ///< empty: unknown
+  std::string commit;  ///< empty: unknown
   bool dirty = false;
-  std::string created_utc;                 ///< "2026-11-20T21:36:00Z"
-  bool complete = false;                   ///< false: interrupted; what is there is valid
+  std::string created_utc;  ///< "2026-11-20T21:36:00Z"
+  bool complete = false;    ///< false: interrupted; what is there is valid
   double elapsed_s = 0;
   std::string filter;
   ProfileInfo profile;
-  std::uint64_t seed = 1;                  ///< of inputs, schedules and stressors
-  std::string backend;                     ///< "cpu", "cuda"
-  Json manifest = Json::object();          ///< machine, libraries, compilers, environment: see results/README.md
+  std::uint64_t seed = 1;          ///< of inputs, schedules and stressors
+  std::string backend;             ///< "cpu", "cuda"
+  Json manifest = Json::object();  ///< machine, libraries, compilers, environment: see results/README.md
   std::vector<ControlResult> controls;
   std::vector<ComparisonInfo> comparisons;
   std::vector<Record> records;

@@ -15,7 +15,9 @@ template <class T>
 Json or_null(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
-Json or_null(const std::optional<double>& value) { return value && std::isfinite(*value) ? Json(*value) : Json(nullptr); }
+Json or_null(const std::optional<double>& value) {
+  return value && std::isfinite(*value) ? Json(*value) : Json(nullptr);
+}
 
 template <class T>
 Json object_or_null(const std::optional<T>& value) {
@@ -41,8 +43,12 @@ bool is_utc_time(const std::string& text) {
 }  // namespace
 
 Json to_json(const ProfileInfo& p) {
-  return {{"name", p.name}, {"repeat", p.repeat},   {"process", p.process},
-          {"load", p.load}, {"configurations", p.configurations}, {"blocks", p.blocks}};
+  return {{"name", p.name},
+          {"repeat", p.repeat},
+          {"process", p.process},
+          {"load", p.load},
+          {"configurations", p.configurations},
+          {"blocks", p.blocks}};
 }
 
 Result<ProfileInfo> read_profile_info(const Json& json, const std::string& path) {
@@ -58,7 +64,7 @@ Result<ProfileInfo> read_profile_info(const Json& json, const std::string& path)
 }
 
 Json to_json(const ControlResult& c) {
-  return {{"name", c.name},         {"scope", to_text(c.scope)},     {"positive", c.positive}, {"runs", c.runs},
+  return {{"name", c.name},         {"scope", to_text(c.scope)},    {"positive", c.positive}, {"runs", c.runs},
           {"distinct", c.distinct}, {"as_expected", c.as_expected}, {"note", c.note}};
 }
 
@@ -181,7 +187,8 @@ Result<ResultFile> read_result(const Json& json) {
   if (read.find("schema_version") && version > result_schema_version)
     read.fail("schema_version", "is " + std::to_string(version) + ", newer than this detbench reads (" +
                                     std::to_string(result_schema_version) + "); use a newer detbench");
-  if (read.find("schema_version") && version < 1) read.fail("schema_version", "is " + std::to_string(version) + "; versions start at 1");
+  if (read.find("schema_version") && version < 1)
+    read.fail("schema_version", "is " + std::to_string(version) + "; versions start at 1");
   read.whole("digest_version", digests);
   if (read.find("digest_version") && digests != digest_version)
     read.fail("digest_version", "is " + std::to_string(digests) + "; this detbench compares digests of version " +

@@ -46,13 +46,15 @@ TEST(Charts, everyFieldOfASpecificationIsInItsRows) {
 }
 
 TEST(Charts, everyChartNamesMachineLibrariesDateProfileAndN) {
-  std::vector<ResultFile> files{synthetic::make({.machine = "synthetic one"}), synthetic::make({.machine = "synthetic two"})};
+  std::vector<ResultFile> files{synthetic::make({.machine = "synthetic one"}),
+                                synthetic::make({.machine = "synthetic two"})};
   const auto charts = make_charts(files, view_comparisons(files));
   ASSERT_TRUE(charts);
   for (const auto& chart : *charts) {
     std::string subtitle;
     for (const auto& line : chart.spec["title"]["subtitle"]) subtitle += line.get<std::string>() + " ";
-    for (const char* part : {"synthetic one", "synthetic two", "onednn 0.0", "2000-01-01", "profile synthetic", "n = 10 repeat", "2 process"})
+    for (const char* part : {"synthetic one", "synthetic two", "onednn 0.0", "2000-01-01", "profile synthetic",
+                             "n = 10 repeat", "2 process"})
       EXPECT_THAT(subtitle, HasSubstr(part)) << chart.name;
   }
 }
@@ -183,9 +185,11 @@ TEST(Findings, alarmsAreNamed) {
   std::vector<ResultFile> files{synthetic::make({})};
   files[0].complete = false;
   std::string alarms, rest;
-  for (const auto& finding : find_findings(files, view_comparisons(files))) (finding.alarm ? alarms : rest) += finding.text + "\n";
-  for (const char* words : {"interrupted", "Wrong result: onednn:jit_wino as conv_fwd in 1 problem", "Claim broken: fixed_order:gkrsc as conv_wgrad in 5 problems",
-                            "differed in partition", "Control address_order was not caught"})
+  for (const auto& finding : find_findings(files, view_comparisons(files)))
+    (finding.alarm ? alarms : rest) += finding.text + "\n";
+  for (const char* words : {"interrupted", "Wrong result: onednn:jit_wino as conv_fwd in 1 problem",
+                            "Claim broken: fixed_order:gkrsc as conv_wgrad in 5 problems", "differed in partition",
+                            "Control address_order was not caught"})
     EXPECT_THAT(alarms, HasSubstr(words));
   EXPECT_THAT(rest, HasSubstr("Asking single ops for no difference run to run and any partition"));
 }

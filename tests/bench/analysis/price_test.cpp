@@ -23,11 +23,13 @@ ScopeResult seen(Scope scope, ScopeVerdict verdict) {
 }
 
 /// An arm that takes one time in the choosing half of the blocks and another in the reporting half.
-Record arm(const ComparisonInfo& info, const std::string& name, double choosing_s, double reporting_s, ScopeVerdict partition) {
+Record arm(const ComparisonInfo& info, const std::string& name, double choosing_s, double reporting_s,
+           ScopeVerdict partition) {
   Record r;
   r.id = std::string(problem) + "/" + name;
   r.status = RunStatus::ok;
-  for (const auto scope : {Scope::repeat, Scope::process, Scope::load}) r.agreement.push_back(seen(scope, ScopeVerdict::no_difference));
+  for (const auto scope : {Scope::repeat, Scope::process, Scope::load})
+    r.agreement.push_back(seen(scope, ScopeVerdict::no_difference));
   r.agreement.push_back(seen(Scope::partition, partition));
   const auto choosing = choosing_blocks(info.blocks, info.schedule_seed);
   r.timing.emplace();
@@ -74,7 +76,8 @@ TEST_F(Prices, choosingPicksAndReportingPublishes) {
   EXPECT_DOUBLE_EQ(p.fastest->time->median_s, 3.0);
   for (const auto& view : views_)
     for (const auto& each : view.arms)
-      for (const auto& sample : each.reporting) EXPECT_FALSE(choosing_blocks(info().blocks, info().schedule_seed)[sample.block]);
+      for (const auto& sample : each.reporting)
+        EXPECT_FALSE(choosing_blocks(info().blocks, info().schedule_seed)[sample.block]);
 }
 
 TEST_F(Prices, theSameArmCostsExactlyNothing) {
@@ -172,7 +175,8 @@ TEST(PriceSummaries, agreeWithTheirDefinition) {
 TEST(Views, agreementMakesTiers) {
   Record r;
   EXPECT_EQ(tier_of(r), Tier::partly_untested);
-  for (const auto scope : {Scope::repeat, Scope::process, Scope::load, Scope::partition}) r.agreement.push_back(seen(scope, ScopeVerdict::no_difference));
+  for (const auto scope : {Scope::repeat, Scope::process, Scope::load, Scope::partition})
+    r.agreement.push_back(seen(scope, ScopeVerdict::no_difference));
   EXPECT_EQ(tier_of(r), Tier::no_difference);
   r.agreement.push_back(seen(Scope::placement, ScopeVerdict::differs));
   EXPECT_EQ(tier_of(r), Tier::differs_otherwise);
@@ -204,7 +208,8 @@ TEST(Views, theFrontierIsWhatNothingDominates) {
 }
 
 TEST(Views, labelsAreUniqueAndShort) {
-  std::vector<ResultFile> files{synthetic::make({.layers = 30, .arms = 1}), synthetic::make({.seed = 2, .layers = 30, .arms = 1})};
+  std::vector<ResultFile> files{synthetic::make({.layers = 30, .arms = 1}),
+                                synthetic::make({.seed = 2, .layers = 30, .arms = 1})};
   // One layer in a second layout, as profiles have it.
   auto copy = files[0].comparisons[0];
   copy.problem.replace(copy.problem.rfind("nhwc"), 4, "blocked");

@@ -22,7 +22,8 @@ class Reports : public ::testing::Test {
     fs::remove_all(folder_);
     fs::create_directories(folder_ / "venv" / "share" / "detbench");
     // Stands in for the Vega scripts: what matters here is that the text is inlined.
-    std::ofstream(folder_ / "venv" / "share" / "detbench" / "vega.bundle.js") << "/* bundle */ window.vegaEmbed = () => Promise.resolve();";
+    std::ofstream(folder_ / "venv" / "share" / "detbench" / "vega.bundle.js")
+        << "/* bundle */ window.vegaEmbed = () => Promise.resolve();";
   }
   ~Reports() override { fs::remove_all(folder_); }
   std::string get(const fs::path& path) {
@@ -30,7 +31,8 @@ class Reports : public ::testing::Test {
     return {std::istreambuf_iterator<char>(file), {}};
   }
   ReportOptions options(bool with_bundle = true) {
-    return {.out = folder_ / "out", .force = false, .images = false, .venv = folder_ / (with_bundle ? "venv" : "no_venv")};
+    return {
+        .out = folder_ / "out", .force = false, .images = false, .venv = folder_ / (with_bundle ? "venv" : "no_venv")};
   }
   fs::path folder_;
 };
@@ -41,12 +43,14 @@ TEST_F(Reports, holdPageTablesAndCharts) {
   EXPECT_TRUE(made->notes.empty());
   const auto page = get(made->page);
   EXPECT_THAT(page, HasSubstr("/* bundle */"));
-  for (const char* name : {"tradeoff_frontier", "cost_of_thread_invariance", "reductions", "train_step_policies", "layer_cost", "verdict_matrix"}) {
+  for (const char* name : {"tradeoff_frontier", "cost_of_thread_invariance", "reductions", "train_step_policies",
+                           "layer_cost", "verdict_matrix"}) {
     EXPECT_THAT(page, HasSubstr(std::string("id=\"spec-") + name + "\""));
     EXPECT_TRUE(fs::exists(folder_ / "out" / "charts" / (std::string(name) + ".vl.json")));
   }
   for (const char* name : {"results", "price_of_agreement", "reductions", "train_steps", "controls"})
-    for (const char* ending : {".md", ".csv"}) EXPECT_GT(fs::file_size(folder_ / "out" / "tables" / (std::string(name) + ending)), 40u);
+    for (const char* ending : {".md", ".csv"})
+      EXPECT_GT(fs::file_size(folder_ / "out" / "tables" / (std::string(name) + ending)), 40u);
   EXPECT_THAT(page, HasSubstr("detbench run &#39;conv_fwd/"));
 }
 
@@ -84,13 +88,14 @@ TEST_F(Reports, workForEveryValidFile) {
   auto untimed = synthetic::make({.layers = 2});
   for (auto& r : untimed.records) r.timing.reset();
   for (auto& r : untimed.records) r.agreement.clear();
-  const std::vector<std::vector<ResultFile>> cases{{ResultFile{}},
-                                                   {synthetic::make({.layers = 0, .reductions = false, .train_step = false})},
-                                                   {interrupted},
-                                                   {untimed},
-                                                   {synthetic::make({.blocks = 1})},
-                                                   {synthetic::make({.busy = true})},
-                                                   {synthetic::make({.layers = 2}), ResultFile{}, interrupted}};
+  const std::vector<std::vector<ResultFile>> cases{
+      {ResultFile{}},
+      {synthetic::make({.layers = 0, .reductions = false, .train_step = false})},
+      {interrupted},
+      {untimed},
+      {synthetic::make({.blocks = 1})},
+      {synthetic::make({.busy = true})},
+      {synthetic::make({.layers = 2}), ResultFile{}, interrupted}};
   for (const auto& files : cases) {
     auto wanted = options();
     wanted.force = true;
@@ -115,7 +120,8 @@ TEST_F(Reports, replaceOnlyReportsAndOnlyByForce) {
   wanted.out.clear();
   EXPECT_FALSE(write_report(files, wanted));
   EXPECT_FALSE(write_report({}, options()));
-  for (const auto& entry : fs::directory_iterator(folder_)) EXPECT_THAT(entry.path().string(), Not(HasSubstr("partial"))) << "a draft was left behind";
+  for (const auto& entry : fs::directory_iterator(folder_))
+    EXPECT_THAT(entry.path().string(), Not(HasSubstr("partial"))) << "a draft was left behind";
 }
 
 TEST_F(Reports, hostileTextStaysText) {

@@ -22,7 +22,9 @@ class ResultFiles : public ::testing::Test {
   }
   ~ResultFiles() override { fs::remove_all(folder_); }
 
-  void put(const std::string& name, const std::string& bytes) { std::ofstream(folder_ / name, std::ios::binary) << bytes; }
+  void put(const std::string& name, const std::string& bytes) {
+    std::ofstream(folder_ / name, std::ios::binary) << bytes;
+  }
   std::string get(const std::string& name) {
     std::ifstream file(folder_ / name, std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
@@ -76,7 +78,8 @@ TEST_F(ResultFiles, refusesWhatIsNotAResult) {
 }
 
 TEST_F(ResultFiles, refusesEveryTruncation) {
-  ASSERT_TRUE(write_result_file(synthetic::make({.layers = 1, .arms = 1, .reductions = false, .train_step = false}), folder_ / "whole.json", false));
+  ASSERT_TRUE(write_result_file(synthetic::make({.layers = 1, .arms = 1, .reductions = false, .train_step = false}),
+                                folder_ / "whole.json", false));
   const auto whole = get("whole.json");
   put_gzip("whole.gz", whole);
   const auto packed = get("whole.gz");

@@ -28,12 +28,18 @@ std::set<std::string> keys(const Json& object) {
 
 /// Every struct as its writer gives it, under the name of its definition in the schema.
 std::map<std::string, Json> written() {
-  return {{"claim", to_json(Claim{})},           {"verification", to_json(Verification{})},
-          {"witness", to_json(Witness{})},       {"stage", to_json(Stage{})},
-          {"scope_result", to_json(ScopeResult{})}, {"sample", to_json(Sample{})},
-          {"timing", to_json(Timing{})},         {"step_op", to_json(StepOp{})},
-          {"train_step", to_json(TrainStepFacts{})}, {"record", to_json(Record{})},
-          {"comparison", to_json(ComparisonInfo{})}, {"control", to_json(ControlResult{})},
+  return {{"claim", to_json(Claim{})},
+          {"verification", to_json(Verification{})},
+          {"witness", to_json(Witness{})},
+          {"stage", to_json(Stage{})},
+          {"scope_result", to_json(ScopeResult{})},
+          {"sample", to_json(Sample{})},
+          {"timing", to_json(Timing{})},
+          {"step_op", to_json(StepOp{})},
+          {"train_step", to_json(TrainStepFacts{})},
+          {"record", to_json(Record{})},
+          {"comparison", to_json(ComparisonInfo{})},
+          {"control", to_json(ControlResult{})},
           {"profile", to_json(ProfileInfo{})}};
 }
 
@@ -54,7 +60,8 @@ TEST(FieldGuide, theReadmeExplainsEveryKey) {
   auto all = written();
   all["top level"] = to_json(synthetic::make({}));
   for (const auto& [name, json] : all)
-    for (const auto& key : keys(json)) EXPECT_NE(readme->find("`" + key + "`"), std::string::npos) << name << "." << key;
+    for (const auto& key : keys(json))
+      EXPECT_NE(readme->find("`" + key + "`"), std::string::npos) << name << "." << key;
 }
 
 template <class E, std::size_t N>
@@ -73,7 +80,8 @@ TEST(FieldGuide, theSchemaHasExactlyTheWordsOfTheEnumerations) {
   EXPECT_EQ(s["scope_result"]["properties"]["scope"]["enum"], word_list(all_scopes));
   // A word past the last one of the list would be missing from every file: to_text answers such values with the first.
   EXPECT_EQ(to_text(static_cast<RunStatus>(records::all_run_statuses.size())), to_text(RunStatus::ok));
-  EXPECT_EQ(to_text(static_cast<ScopeVerdict>(records::all_scope_verdicts.size())), to_text(ScopeVerdict::no_difference));
+  EXPECT_EQ(to_text(static_cast<ScopeVerdict>(records::all_scope_verdicts.size())),
+            to_text(ScopeVerdict::no_difference));
   EXPECT_EQ(to_text(static_cast<ClaimVerdict>(records::all_claim_verdicts.size())), to_text(ClaimVerdict::none));
 }
 

@@ -22,8 +22,8 @@ TEST(RoundTrip, wholeFileKeepsEveryField) {
 }
 
 TEST(RoundTrip, doublesKeepEveryBit) {
-  const double values[] = {0.1,     1.0 / 3,  5e-324, 2.2250738585072014e-308, std::numeric_limits<double>::max(),
-                           1e-9 / 7, 123456789.123456789};
+  const double values[] = {
+      0.1, 1.0 / 3, 5e-324, 2.2250738585072014e-308, std::numeric_limits<double>::max(), 1e-9 / 7, 123456789.123456789};
   for (const double value : values) {
     Sample s;
     s.elapsed_s = value;

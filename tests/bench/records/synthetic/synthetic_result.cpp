@@ -63,15 +63,18 @@ ScopeResult partition(bool differs, const Digest& baseline, Noise& noise) {
   r.runs = 2;
   r.distinct = differs ? 2 : 1;
   r.verdict = differs ? ScopeVerdict::differs : ScopeVerdict::no_difference;
-  r.stages.push_back({"threads=1", 2, differs ? 2u : 0u, differs ? std::vector{baseline, noise.digest()} : std::vector{baseline}, ""});
+  r.stages.push_back(
+      {"threads=1", 2, differs ? 2u : 0u, differs ? std::vector{baseline, noise.digest()} : std::vector{baseline}, ""});
   r.stages.push_back({"threads=4", 0, 0, {}, "synthetic: too few cores"});
   if (differs) r.witness = Witness{"threads=1", 1, "diff_weights", 3, 0x40000000, 0x40000001, 512, 300, 2e-7, 4, false};
   return r;
 }
 
-std::vector<ScopeResult> scopes(bool differs_in_partition, std::uint32_t repeat_distinct, const Digest& baseline, Noise& noise) {
+std::vector<ScopeResult> scopes(bool differs_in_partition, std::uint32_t repeat_distinct, const Digest& baseline,
+                                Noise& noise) {
   std::vector<ScopeResult> list{sampled(Scope::repeat, 10, repeat_distinct, baseline, noise),
-                                sampled(Scope::process, 2, 1, baseline, noise), sampled(Scope::load, 10, 1, baseline, noise)};
+                                sampled(Scope::process, 2, 1, baseline, noise),
+                                sampled(Scope::load, 10, 1, baseline, noise)};
   list.push_back(partition(differs_in_partition, baseline, noise));
   if (repeat_distinct > 1)
     for (std::size_t i = 1; i < list.size(); ++i) {
@@ -114,9 +117,10 @@ void add_convolutions(const Shape& shape, Noise& noise, ResultFile& file) {
       const int channels = 8 * (layer + 1);
       const bool depthwise = layer % 2 == 1;
       const std::string size = std::to_string(std::max(7, 96 >> (layer % 5)));
-      const std::string problem =
-          std::string(op) + "/mb2_g" + std::to_string(depthwise ? channels : 1) + "_ic" + std::to_string(channels) + "_ih" + size +
-          "_iw" + size + "_oc" + std::to_string(channels) + "_kh3_kw3_sh1_sw1_pt1_pb1_pl1_pr1_dh1_dw1/f32_f32_strict/nhwc";
+      const std::string problem = std::string(op) + "/mb2_g" + std::to_string(depthwise ? channels : 1) + "_ic" +
+                                  std::to_string(channels) + "_ih" + size + "_iw" + size + "_oc" +
+                                  std::to_string(channels) +
+                                  "_kh3_kw3_sh1_sw1_pt1_pb1_pl1_pr1_dh1_dw1/f32_f32_strict/nhwc";
       auto info = comparison(problem, "convolution", shape, noise);
       info.used_by = {"synthetic_net:block_" + std::to_string(layer) + (depthwise ? "_depthwise" : "_expand")};
       info.flops = 1e7 * (layer + 1);
@@ -130,11 +134,14 @@ void add_convolutions(const Shape& shape, Noise& noise, ResultFile& file) {
         r.output_digest = to_hex(baseline);
         r.input_digest = info.input_digest;
         r.exact_equal = true;
-        r.verification = Verification{true, "", 1000, 1000, static_cast<std::uint64_t>(3 + arm), 1e-7 * (1 + arm % 3), 0.1};
+        r.verification =
+            Verification{true, "", 1000, 1000, static_cast<std::uint64_t>(3 + arm), 1e-7 * (1 + arm % 3), 0.1};
         r.agreement = scopes(arm % 2 == 0, 1, baseline, noise);
         if (arm % 4 == 2) r.claim = {Guarantee::gpu_to_gpu, "by construction", {all_scopes.begin(), all_scopes.end()}};
-        if (arm % 4 == 2) r.claim_verdict = ClaimVerdict::broken;  // differs in partition although covered: an invented scandal
-        r.timing = Timing{samples(base_s * (1 + 0.1 * arm), static_cast<std::uint32_t>(arm), shape, noise), to_hex(baseline), false};
+        if (arm % 4 == 2)
+          r.claim_verdict = ClaimVerdict::broken;  // differs in partition although covered: an invented scandal
+        r.timing = Timing{samples(base_s * (1 + 0.1 * arm), static_cast<std::uint32_t>(arm), shape, noise),
+                          to_hex(baseline), false};
         r.plan_s = 1e-3;
         r.workspace_bytes = static_cast<std::uint64_t>(arm) * 4096;
         file.records.push_back(r);
@@ -145,7 +152,8 @@ void add_convolutions(const Shape& shape, Noise& noise, ResultFile& file) {
       }
       if (shape.oddities) {
         auto r = row(problem, "onednn:jit_wino", "convolution");
-        const RunStatus odd[] = {RunStatus::unsupported, RunStatus::crashed, RunStatus::incorrect, RunStatus::timed_out};
+        const RunStatus odd[] = {RunStatus::unsupported, RunStatus::crashed, RunStatus::incorrect,
+                                 RunStatus::timed_out};
         r.status = odd[layer % 4];
         r.reason = "synthetic: the arm was made to be " + std::string(to_text(r.status));
         file.records.push_back(r);
@@ -162,7 +170,7 @@ void add_reductions(const Shape& shape, Noise& noise, ResultFile& file) {
     std::uint64_t ulp;
     bool claims;
   };
-  const Arm arms[] = {{"openmp:atomic", 1.5, 9, 40, false},     {"openmp:reduction", 11, 4, 12, false},
+  const Arm arms[] = {{"openmp:atomic", 1.5, 9, 40, false},       {"openmp:reduction", 11, 4, 12, false},
                       {"fixed_order:chunked", 10.5, 1, 12, true}, {"fixed_order:tree", 10, 1, 3, true},
                       {"fixed_order:binned", 8, 1, 0, true},      {"std:reduce_par", 9, 3, 8, false}};
   for (const char* size : {"n1048576", "n16777216"}) {
@@ -221,8 +229,9 @@ void add_train_step(const Shape& shape, Noise& noise, ResultFile& file) {
     const char* ops[] = {"conv_fwd", "conv_dgrad", "conv_wgrad", "batch_norm", "reorder", "optimizer"};
     for (int layer = 0; layer < shape.layers; ++layer)
       for (int op = 0; op < 6; ++op) {
-        StepOp step{op == 0 ? "forward" : op == 5 ? "optimizer" : "backward", "block_" + std::to_string(layer), ops[op], "", "",
-                    arm.step_s * 0.9 * (op == 2 ? 0.4 : 0.12) / shape.layers};
+        StepOp step{
+            op == 0 ? "forward" : op == 5 ? "optimizer" : "backward", "block_" + std::to_string(layer), ops[op], "", "",
+            arm.step_s * 0.9 * (op == 2 ? 0.4 : 0.12) / shape.layers};
         facts.op_s += step.elapsed_s;
         if (op == 4) facts.reorder_s += step.elapsed_s;
         facts.ops.push_back(step);
