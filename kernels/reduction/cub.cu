@@ -12,9 +12,12 @@ template <class T>
 Status device_reduce(const SumCall<T>& call) {
   std::size_t bytes = 0;
   const auto stream = static_cast<cudaStream_t>(call.stream);
-  if (auto status = checked(cub::DeviceReduce::Sum(nullptr, bytes, call.x, call.sum, call.n, stream), "cub::DeviceReduce::Sum, size"); !status)
+  if (auto status = checked(cub::DeviceReduce::Sum(nullptr, bytes, call.x, call.sum, call.n, stream),
+                            "cub::DeviceReduce::Sum, size");
+      !status)
     return status;
-  return checked(cub::DeviceReduce::Sum(call.workspace, bytes, call.x, call.sum, call.n, stream), "cub::DeviceReduce::Sum");
+  return checked(cub::DeviceReduce::Sum(call.workspace, bytes, call.x, call.sum, call.n, stream),
+                 "cub::DeviceReduce::Sum");
 }
 
 template <class T>
@@ -33,11 +36,13 @@ Result<std::size_t> temporary_bytes(const SumProblem& problem, int) {
 }  // namespace
 
 std::unique_ptr<Provider> make_cub_sums() {
-  const std::string version = std::to_string(CUB_MAJOR_VERSION) + "." + std::to_string(CUB_MINOR_VERSION) + "." + std::to_string(CUB_SUBMINOR_VERSION);
+  const std::string version = std::to_string(CUB_MAJOR_VERSION) + "." + std::to_string(CUB_MINOR_VERSION) + "." +
+                              std::to_string(CUB_SUBMINOR_VERSION);
   // Same GPU only: the grid follows the number of multiprocessors, so `partition` and `machine` are not covered.
   const Claim claim{Guarantee::run_to_run,
-                    "CUB " + version + " documentation of cub::DeviceReduce::Sum: \"run-to-run\" determinism for pseudo-associative "
-                    "reduction (addition of floating-point types) on the same GPU device",
+                    "CUB " + version +
+                        " documentation of cub::DeviceReduce::Sum: \"run-to-run\" determinism for pseudo-associative "
+                        "reduction (addition of floating-point types) on the same GPU device",
                     {Scope::repeat, Scope::process, Scope::load}};
   std::vector<TableRow> rows;
   rows.push_back(sum_row({"device_reduce", claim, device_reduce<float>, device_reduce<double>, temporary_bytes}));

@@ -19,8 +19,10 @@ __global__ void __launch_bounds__(block_threads) add_each_warp(const T* __restri
   // All lanes of a warp go round together, so the shuffles always find them.
   for (std::int64_t group = first; group - threadIdx.x % 32 < groups; group += step) {
     T values[4] = {absent_value<T>(), absent_value<T>(), absent_value<T>(), absent_value<T>()};
-    if (group < n / 4) load4<Wide>(x, group * 4, values);
-    else if (group < groups) load4_at_end(x, group * 4, n, values);
+    if (group < n / 4)
+      load4<Wide>(x, group * 4, values);
+    else if (group < groups)
+      load4_at_end(x, group * 4, n, values);
     const T total = warp_sum(fold_owned_lanes(values));
     if (threadIdx.x % 32 == 0) atomicAdd(sum, total);
   }
@@ -29,7 +31,8 @@ __global__ void __launch_bounds__(block_threads) add_each_warp(const T* __restri
 /// One atomic per block.
 template <class T, bool Wide>
 __global__ void __launch_bounds__(block_threads) add_each_block(const T* __restrict__ x, std::int64_t n, T* sum) {
-  const T own = strided_sum<Wide>(x, n, std::int64_t{blockIdx.x} * block_threads + threadIdx.x, std::int64_t{gridDim.x} * block_threads);
+  const T own = strided_sum<Wide>(x, n, std::int64_t{blockIdx.x} * block_threads + threadIdx.x,
+                                  std::int64_t{gridDim.x} * block_threads);
   const T total = block_sum<T, block_threads>(own);
   if (threadIdx.x == 0) atomicAdd(sum, total);
 }
@@ -54,15 +57,19 @@ Status atomic_per_element(const SumCall<T>& call) {
 template <class T>
 Status warp_aggregated(const SumCall<T>& call) {
   return onto_zero(call, "warp_aggregated", [&](int grid, cudaStream_t stream) {
-    if (is_aligned_to_16(call.x)) add_each_warp<T, true><<<grid, block_threads, 0, stream>>>(call.x, call.n, call.sum);
-    else add_each_warp<T, false><<<grid, block_threads, 0, stream>>>(call.x, call.n, call.sum);
+    if (is_aligned_to_16(call.x))
+      add_each_warp<T, true><<<grid, block_threads, 0, stream>>>(call.x, call.n, call.sum);
+    else
+      add_each_warp<T, false><<<grid, block_threads, 0, stream>>>(call.x, call.n, call.sum);
   });
 }
 template <class T>
 Status block_then_atomic(const SumCall<T>& call) {
   return onto_zero(call, "block_then_atomic", [&](int grid, cudaStream_t stream) {
-    if (is_aligned_to_16(call.x)) add_each_block<T, true><<<grid, block_threads, 0, stream>>>(call.x, call.n, call.sum);
-    else add_each_block<T, false><<<grid, block_threads, 0, stream>>>(call.x, call.n, call.sum);
+    if (is_aligned_to_16(call.x))
+      add_each_block<T, true><<<grid, block_threads, 0, stream>>>(call.x, call.n, call.sum);
+    else
+      add_each_block<T, false><<<grid, block_threads, 0, stream>>>(call.x, call.n, call.sum);
   });
 }
 

@@ -43,7 +43,8 @@ __device__ __forceinline__ T (&four_of(T (&values)[window_rows * 4], int row))[4
 }
 
 template <class T, bool Wide>
-__global__ void __launch_bounds__(block_threads) add_windows(const T* __restrict__ x, std::int64_t n, std::int64_t* slots) {
+__global__ void __launch_bounds__(block_threads)
+    add_windows(const T* __restrict__ x, std::int64_t n, std::int64_t* slots) {
   using Slots = Superaccumulator<T>;
   __shared__ std::int64_t block_slots[Slots::slots];
   for (int slot = threadIdx.x; slot < Slots::slots; slot += block_threads) block_slots[slot] = 0;
@@ -53,15 +54,18 @@ __global__ void __launch_bounds__(block_threads) add_windows(const T* __restrict
   const int lane = threadIdx.x % 32;
   const std::int64_t windows = (n + window_elements - 1) / window_elements;
   const std::int64_t warps = std::int64_t{gridDim.x} * (block_threads / 32);
-  for (std::int64_t window = std::int64_t{blockIdx.x} * (block_threads / 32) + threadIdx.x / 32; window < windows; window += warps) {
+  for (std::int64_t window = std::int64_t{blockIdx.x} * (block_threads / 32) + threadIdx.x / 32; window < windows;
+       window += warps) {
     T values[window_rows * 4];
     const std::int64_t first = window * window_elements;
     if (first + window_elements <= n) {
 #pragma unroll
-      for (int row = 0; row < window_rows; ++row) load4<Wide>(x, first + window_element(lane, row), four_of(values, row));
+      for (int row = 0; row < window_rows; ++row)
+        load4<Wide>(x, first + window_element(lane, row), four_of(values, row));
     } else {
 #pragma unroll
-      for (int row = 0; row < window_rows; ++row) load4_at_end(x, first + window_element(lane, row), n, four_of(values, row));
+      for (int row = 0; row < window_rows; ++row)
+        load4_at_end(x, first + window_element(lane, row), n, four_of(values, row));
     }
     MagnitudeRange<T> own;
 #pragma unroll
@@ -109,10 +113,14 @@ Status order_independent(const SumCall<T>& call) {
   if (!grid) return tl::unexpected(grid.error());
   const auto stream = static_cast<cudaStream_t>(call.stream);
   auto* slots = static_cast<std::int64_t*>(call.workspace);
-  if (auto status = checked(cudaMemsetAsync(slots, 0, sizeof(std::int64_t) * Superaccumulator<T>::slots, stream), "cudaMemsetAsync"); !status)
+  if (auto status = checked(cudaMemsetAsync(slots, 0, sizeof(std::int64_t) * Superaccumulator<T>::slots, stream),
+                            "cudaMemsetAsync");
+      !status)
     return status;
-  if (is_aligned_to_16(call.x)) add_windows<T, true><<<*grid, block_threads, 0, stream>>>(call.x, call.n, slots);
-  else add_windows<T, false><<<*grid, block_threads, 0, stream>>>(call.x, call.n, slots);
+  if (is_aligned_to_16(call.x))
+    add_windows<T, true><<<*grid, block_threads, 0, stream>>>(call.x, call.n, slots);
+  else
+    add_windows<T, false><<<*grid, block_threads, 0, stream>>>(call.x, call.n, slots);
   if (auto status = launched("order_independent, windows"); !status) return status;
   round_slots<T><<<1, 1, 0, stream>>>(slots, call.sum);
   return launched("order_independent, rounding");
@@ -121,8 +129,8 @@ Status order_independent(const SumCall<T>& call) {
 }  // namespace
 
 TableRow cuda_order_independent_row() {
-  return sum_row({"order_independent", claim_by_construction("exact integer sum, rounded once, the CPU's"), order_independent<float>,
-                  order_independent<double>, superaccumulator_bytes});
+  return sum_row({"order_independent", claim_by_construction("exact integer sum, rounded once, the CPU's"),
+                  order_independent<float>, order_independent<double>, superaccumulator_bytes});
 }
 
 }  // namespace detbench::reduction

@@ -10,8 +10,10 @@ namespace {
 constexpr int fixed_grid = 1024;
 
 template <class T, bool Wide>
-__global__ void __launch_bounds__(block_threads) sum_shares(const T* __restrict__ x, std::int64_t n, T* __restrict__ partials) {
-  const T own = strided_sum<Wide>(x, n, std::int64_t{blockIdx.x} * block_threads + threadIdx.x, std::int64_t{fixed_grid} * block_threads);
+__global__ void __launch_bounds__(block_threads)
+    sum_shares(const T* __restrict__ x, std::int64_t n, T* __restrict__ partials) {
+  const T own = strided_sum<Wide>(x, n, std::int64_t{blockIdx.x} * block_threads + threadIdx.x,
+                                  std::int64_t{fixed_grid} * block_threads);
   const T total = block_sum<T, block_threads>(own);
   if (threadIdx.x == 0) partials[blockIdx.x] = total;
 }
@@ -34,10 +36,11 @@ __global__ void __launch_bounds__(block_threads) join_shares(const T* partials, 
 
 /// One launch: the block that finishes last joins the partials, in the same order whichever block that is.
 template <class T, bool Wide>
-__global__ void __launch_bounds__(block_threads) sum_shares_and_join(const T* __restrict__ x, std::int64_t n, volatile T* partials,
-                                                                     unsigned* finished, T* sum) {
+__global__ void __launch_bounds__(block_threads)
+    sum_shares_and_join(const T* __restrict__ x, std::int64_t n, volatile T* partials, unsigned* finished, T* sum) {
   __shared__ bool is_last;
-  const T own = strided_sum<Wide>(x, n, std::int64_t{blockIdx.x} * block_threads + threadIdx.x, std::int64_t{fixed_grid} * block_threads);
+  const T own = strided_sum<Wide>(x, n, std::int64_t{blockIdx.x} * block_threads + threadIdx.x,
+                                  std::int64_t{fixed_grid} * block_threads);
   const T total = block_sum<T, block_threads>(own);
   if (threadIdx.x == 0) {
     partials[blockIdx.x] = total;
@@ -54,8 +57,10 @@ template <class T>
 Status two_pass(const SumCall<T>& call) {
   const auto stream = static_cast<cudaStream_t>(call.stream);
   T* partials = static_cast<T*>(call.workspace);
-  if (is_aligned_to_16(call.x)) sum_shares<T, true><<<fixed_grid, block_threads, 0, stream>>>(call.x, call.n, partials);
-  else sum_shares<T, false><<<fixed_grid, block_threads, 0, stream>>>(call.x, call.n, partials);
+  if (is_aligned_to_16(call.x))
+    sum_shares<T, true><<<fixed_grid, block_threads, 0, stream>>>(call.x, call.n, partials);
+  else
+    sum_shares<T, false><<<fixed_grid, block_threads, 0, stream>>>(call.x, call.n, partials);
   if (auto status = launched("two_pass, first pass"); !status) return status;
   join_shares<T><<<1, block_threads, 0, stream>>>(partials, call.sum);
   return launched("two_pass, second pass");
@@ -66,11 +71,14 @@ Status last_block(const SumCall<T>& call) {
   const auto stream = static_cast<cudaStream_t>(call.stream);
   T* partials = static_cast<T*>(call.workspace);
   auto* finished = reinterpret_cast<unsigned*>(partials + fixed_grid);
-  if (auto status = checked(cudaMemsetAsync(finished, 0, sizeof *finished, stream), "cudaMemsetAsync"); !status) return status;
+  if (auto status = checked(cudaMemsetAsync(finished, 0, sizeof *finished, stream), "cudaMemsetAsync"); !status)
+    return status;
   if (is_aligned_to_16(call.x))
-    sum_shares_and_join<T, true><<<fixed_grid, block_threads, 0, stream>>>(call.x, call.n, partials, finished, call.sum);
+    sum_shares_and_join<T, true>
+        <<<fixed_grid, block_threads, 0, stream>>>(call.x, call.n, partials, finished, call.sum);
   else
-    sum_shares_and_join<T, false><<<fixed_grid, block_threads, 0, stream>>>(call.x, call.n, partials, finished, call.sum);
+    sum_shares_and_join<T, false>
+        <<<fixed_grid, block_threads, 0, stream>>>(call.x, call.n, partials, finished, call.sum);
   return launched("last_block");
 }
 

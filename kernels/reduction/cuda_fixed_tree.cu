@@ -16,7 +16,8 @@ DETBENCH_HOST_DEVICE constexpr std::int64_t tile_count(std::int64_t n) {
 }
 
 template <class T, bool Wide>
-__global__ void __launch_bounds__(block_threads) sum_tiles(const T* __restrict__ x, std::int64_t n, T* __restrict__ tile_sums) {
+__global__ void __launch_bounds__(block_threads)
+    sum_tiles(const T* __restrict__ x, std::int64_t n, T* __restrict__ tile_sums) {
   __shared__ T chunk_sums[2][tile_chunks];
   const LaneOwner owner = lane_owner(threadIdx.x);
   const auto load = [&](std::int64_t index, T(&values)[lanes_per_thread]) { load4<Wide>(x, index, values); };
@@ -25,12 +26,15 @@ __global__ void __launch_bounds__(block_threads) sum_tiles(const T* __restrict__
   for (std::int64_t tile = blockIdx.x; tile < tile_count(n); tile += gridDim.x, buffer ^= 1) {
     T sums[lanes_per_thread];
     const std::int64_t chunk = tile * tile_chunks + owner.chunk_of_block;
-    if ((tile + 1) * tile_chunks * chunk_elements <= n) sum_owned_lanes(chunk, owner.first_lane, load, sums);
-    else sum_owned_lanes(chunk, owner.first_lane, load_at_end, sums);
+    if ((tile + 1) * tile_chunks * chunk_elements <= n)
+      sum_owned_lanes(chunk, owner.first_lane, load, sums);
+    else
+      sum_owned_lanes(chunk, owner.first_lane, load_at_end, sums);
 #pragma unroll
     for (int stride = lane_count / 2; stride >= lanes_per_thread; stride /= 2)
 #pragma unroll
-      for (int i = 0; i < lanes_per_thread; ++i) sums[i] += __shfl_down_sync(full_warp, sums[i], threads_apart(stride), threads_per_chunk);
+      for (int i = 0; i < lanes_per_thread; ++i)
+        sums[i] += __shfl_down_sync(full_warp, sums[i], threads_apart(stride), threads_per_chunk);
     if (owner.first_lane == 0) chunk_sums[buffer][owner.chunk_of_block] = fold_owned_lanes(sums);
     __syncthreads();
     // Chunks beyond the end hold absent_value(), which joins like a missing neighbour.
@@ -47,10 +51,11 @@ __global__ void __launch_bounds__(block_threads) sum_tiles(const T* __restrict__
   }
 }
 
-/// One block. Thread t joins the aligned run of 2^k tiles t * 2^k ..., with 2^k * 1024 >= tiles, so its root is a node of
-/// the tree; then neighbours join, level by level.
+/// One block. Thread t joins the aligned run of 2^k tiles t * 2^k ..., with 2^k * 1024 >= tiles, so its root is a node
+/// of the tree; then neighbours join, level by level.
 template <class T>
-__global__ void __launch_bounds__(join_threads) join_tiles(const T* __restrict__ tile_sums, std::int64_t tiles, T* sum) {
+__global__ void __launch_bounds__(join_threads)
+    join_tiles(const T* __restrict__ tile_sums, std::int64_t tiles, T* sum) {
   __shared__ T roots[join_threads];
   std::int64_t run = 1;
   while (run * join_threads < tiles) run *= 2;
@@ -77,8 +82,10 @@ Status fixed_tree(const SumCall<T>& call) {
   if (!grid) return tl::unexpected(grid.error());
   const auto stream = static_cast<cudaStream_t>(call.stream);
   T* tile_sums = static_cast<T*>(call.workspace);
-  if (is_aligned_to_16(call.x)) sum_tiles<T, true><<<*grid, block_threads, 0, stream>>>(call.x, call.n, tile_sums);
-  else sum_tiles<T, false><<<*grid, block_threads, 0, stream>>>(call.x, call.n, tile_sums);
+  if (is_aligned_to_16(call.x))
+    sum_tiles<T, true><<<*grid, block_threads, 0, stream>>>(call.x, call.n, tile_sums);
+  else
+    sum_tiles<T, false><<<*grid, block_threads, 0, stream>>>(call.x, call.n, tile_sums);
   if (auto status = launched("fixed_tree, tiles"); !status) return status;
   join_tiles<T><<<1, join_threads, 0, stream>>>(tile_sums, tiles, call.sum);
   return launched("fixed_tree, join");
@@ -91,8 +98,8 @@ Result<std::size_t> tile_sums_bytes(const SumProblem& problem, int) {
 }  // namespace
 
 TableRow cuda_fixed_tree_row() {
-  return sum_row({"fixed_tree", claim_by_construction("fixed lanes, chunks and tree, the CPU's"), fixed_tree<float>, fixed_tree<double>,
-                  tile_sums_bytes});
+  return sum_row({"fixed_tree", claim_by_construction("fixed lanes, chunks and tree, the CPU's"), fixed_tree<float>,
+                  fixed_tree<double>, tile_sums_bytes});
 }
 
 }  // namespace detbench::reduction

@@ -26,7 +26,9 @@ inline constexpr int block_threads = 256;
 inline Result<int> filling_grid(std::int64_t pieces) {
   int device = 0, processors = 0;
   if (auto s = checked(cudaGetDevice(&device), "cudaGetDevice"); !s) return tl::unexpected(s.error());
-  if (auto s = checked(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device), "cudaDeviceGetAttribute"); !s)
+  if (auto s = checked(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device),
+                       "cudaDeviceGetAttribute");
+      !s)
     return tl::unexpected(s.error());
   const std::int64_t grid = std::int64_t{processors} * 8;
   return static_cast<int>(pieces < grid ? (pieces > 0 ? pieces : 1) : grid);
@@ -34,15 +36,16 @@ inline Result<int> filling_grid(std::int64_t pieces) {
 
 inline bool is_aligned_to_16(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }
 
-/// Elements index .. index+3 (index a multiple of 4), all inside the vector. `Wide` needs a 16-byte aligned x; a shifted
-/// buffer (placement scope) is read element by element, into the same lanes.
+/// Elements index .. index+3 (index a multiple of 4), all inside the vector. `Wide` needs a 16-byte aligned x; a
+/// shifted buffer (placement scope) is read element by element, into the same lanes.
 template <bool Wide, class T>
 __device__ __forceinline__ void load4(const T* __restrict__ x, std::int64_t index, T (&values)[4]) {
   if constexpr (Wide && sizeof(T) == 4) {
     const float4 v = __ldg(reinterpret_cast<const float4*>(x + index));
     values[0] = v.x, values[1] = v.y, values[2] = v.z, values[3] = v.w;
   } else if constexpr (Wide) {
-    const double2 a = __ldg(reinterpret_cast<const double2*>(x + index)), b = __ldg(reinterpret_cast<const double2*>(x + index) + 1);
+    const double2 a = __ldg(reinterpret_cast<const double2*>(x + index)),
+                  b = __ldg(reinterpret_cast<const double2*>(x + index) + 1);
     values[0] = a.x, values[1] = a.y, values[2] = b.x, values[3] = b.y;
   } else {
 #pragma unroll
@@ -53,7 +56,8 @@ __device__ __forceinline__ void load4(const T* __restrict__ x, std::int64_t inde
 /// The same near the end of the vector: absent_value() beyond it. Apart, because a branch per load keeps the compiler
 /// from issuing several loads before the first is used.
 template <class T>
-__device__ __forceinline__ void load4_at_end(const T* __restrict__ x, std::int64_t index, std::int64_t n, T (&values)[4]) {
+__device__ __forceinline__ void load4_at_end(const T* __restrict__ x, std::int64_t index, std::int64_t n,
+                                             T (&values)[4]) {
 #pragma unroll
   for (int i = 0; i < 4; ++i) values[i] = index + i < n ? __ldg(x + index + i) : absent_value<T>();
 }
@@ -86,7 +90,8 @@ __device__ __forceinline__ T block_sum(T value) {
 /// asked for at once: with 1024 resident threads a multiprocessor has 128 KiB in flight, several times what the latency
 /// of HBM times its bandwidth asks for (some 26 KiB on an H200).
 template <bool Wide, class T>
-__device__ __forceinline__ T strided_sum(const T* __restrict__ x, std::int64_t n, std::int64_t thread, std::int64_t threads) {
+__device__ __forceinline__ T strided_sum(const T* __restrict__ x, std::int64_t n, std::int64_t thread,
+                                         std::int64_t threads) {
   constexpr int batch = sizeof(T) == 4 ? 8 : 4;
   T sums[4] = {absent_value<T>(), absent_value<T>(), absent_value<T>(), absent_value<T>()};
   const std::int64_t full_groups = n / 4;

@@ -20,8 +20,16 @@ struct WindowKernels {
   static constexpr int ways = 4;  ///< independent vectors, to hide the latency of an addition
 
   DETBENCH_INLINE static void load_double(typename D::Vector& to, const T* from) {
-    if constexpr (sizeof(T) == 8) D::load(to, from);
-    else widen<Bytes>(to, from);
+    if constexpr (sizeof(T) == 8)
+      D::load(to, from);
+    else
+      widen<Bytes>(to, from);
+  }
+
+  /// Asks for the elements one window ahead. A window has more instructions than a core looks ahead over, so without
+  /// this it would wait for memory at each one's start (a quarter slower on an EPYC 9005). Harmless beyond the end.
+  DETBENCH_INLINE static void prefetch_next(const T* x, int elements) {
+    for (int i = 0; i < elements; i += 64 / static_cast<int>(sizeof(T))) __builtin_prefetch(x + window_elements + i);
   }
 
   DETBENCH_INLINE static void observe(const Bits* x, typename B::Vector& largest, typename B::Vector& smallest) {
@@ -58,6 +66,7 @@ struct WindowKernels {
     const Bits* bits = reinterpret_cast<const Bits*>(x);
     typename B::Vector largest[2] = {}, smallest[2] = {~typename B::Vector{}, ~typename B::Vector{}};
     for (int i = 0; i < window_elements; i += 2 * B::width) {
+      prefetch_next(x + i, 2 * B::width);
       observe(bits + i, largest[0], smallest[0]);
       observe(bits + i + B::width, largest[1], smallest[1]);
     }
@@ -88,6 +97,7 @@ struct WindowKernels {
     typename D::Vector sums[vectors] = {};
     typename B::Vector largest[2] = {}, smallest[2] = {~typename B::Vector{}, ~typename B::Vector{}};
     for (int i = 0; i < window_elements; i += vectors * D::width) {
+      prefetch_next(x + i, vectors * D::width);
 #pragma GCC unroll 8
       for (int v = 0; v < vectors; ++v) {
         typename D::Vector value;
@@ -95,7 +105,8 @@ struct WindowKernels {
         sums[v] += value;
       }
 #pragma GCC unroll 4
-      for (int w = 0; w < vectors * D::width / B::width; ++w) observe(bits + i + w * B::width, largest[w % 2], smallest[w % 2]);
+      for (int w = 0; w < vectors * D::width / B::width; ++w)
+        observe(bits + i + w * B::width, largest[w % 2], smallest[w % 2]);
     }
     const MagnitudeRange<T> range = joined(largest, smallest);
     if (range.fit() != WindowFit::narrow) return range;
@@ -125,11 +136,17 @@ struct WindowKernels {
 };
 
 template <class T>
-MagnitudeRange<T> window_baseline(const T* x, SlicedSum& sum) { return WindowKernels<T, 16>::window(x, sum); }
+MagnitudeRange<T> window_baseline(const T* x, SlicedSum& sum) {
+  return WindowKernels<T, 16>::window(x, sum);
+}
 template <class T>
-DETBENCH_TARGET_AVX2 MagnitudeRange<T> window_avx2(const T* x, SlicedSum& sum) { return WindowKernels<T, 32>::window(x, sum); }
+DETBENCH_TARGET_AVX2 MagnitudeRange<T> window_avx2(const T* x, SlicedSum& sum) {
+  return WindowKernels<T, 32>::window(x, sum);
+}
 template <class T>
-DETBENCH_TARGET_AVX512 MagnitudeRange<T> window_avx512(const T* x, SlicedSum& sum) { return WindowKernels<T, 64>::window(x, sum); }
+DETBENCH_TARGET_AVX512 MagnitudeRange<T> window_avx512(const T* x, SlicedSum& sum) {
+  return WindowKernels<T, 64>::window(x, sum);
+}
 
 template <class T>
 MagnitudeRange<T> window_sum(const T* x, SlicedSum& sum, Isa isa) {
@@ -153,7 +170,8 @@ void ExactSum<float>::add_binned(const float* x, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) {
     const std::uint32_t bits = bits_of(x[i]);
     const std::uint32_t exponent = bits >> 23 & 0xFFu;
-    const auto significand = static_cast<std::int64_t>((bits & 0x7FFFFFu) | static_cast<std::uint32_t>(exponent != 0) << 23);
+    const auto significand =
+        static_cast<std::int64_t>((bits & 0x7FFFFFu) | static_cast<std::uint32_t>(exponent != 0) << 23);
     const std::int64_t sign = -static_cast<std::int64_t>(bits >> 31);  // all ones for a negative summand
     bins[i % sets][exponent] += (significand ^ sign) - sign;
     any_special |= exponent == beyond;

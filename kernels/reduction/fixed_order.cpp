@@ -12,7 +12,8 @@ namespace detbench::reduction {
 namespace {
 
 /// A piece is 32 chunks of fixed_tree.hpp, a power of two: its sum is a node of the tree over chunks.
-static_assert(piece_elements % chunk_elements == 0 && ((piece_elements / chunk_elements) & (piece_elements / chunk_elements - 1)) == 0);
+static_assert(piece_elements % chunk_elements == 0 &&
+              ((piece_elements / chunk_elements) & (piece_elements / chunk_elements - 1)) == 0);
 constexpr int chunks_per_piece = static_cast<int>(piece_elements / chunk_elements);
 
 /// Runs sum_piece(first element, elements) for every piece on the call's threads and puts its result in place
@@ -59,7 +60,8 @@ Status two_pass(const SumCall<T>& call) {
 /// compensation costs beside the same order without it is the point.
 template <class T>
 Status kahan(const SumCall<T>& call) {
-  double* partials = sum_pieces<T, double>(call, [&](const T* x, std::int64_t n) { return lane_sum_kahan(x, n, call.isa); });
+  double* partials =
+      sum_pieces<T, double>(call, [&](const T* x, std::int64_t n) { return lane_sum_kahan(x, n, call.isa); });
   *call.sum = canonical_nan(static_cast<T>(join_pairs(partials, piece_count(call.n))));
   return {};
 }
@@ -79,8 +81,8 @@ Result<std::size_t> partials_in_f64(const SumProblem& problem, int) {
   return static_cast<std::size_t>(piece_count(problem.n)) * sizeof(double);
 }
 
-SumAlgorithm ordered(std::string name, std::string why, Status (*f32)(const SumCall<float>&), Status (*f64)(const SumCall<double>&),
-                     Result<std::size_t> (*workspace)(const SumProblem&, int)) {
+SumAlgorithm ordered(std::string name, std::string why, Status (*f32)(const SumCall<float>&),
+                     Status (*f64)(const SumCall<double>&), Result<std::size_t> (*workspace)(const SumProblem&, int)) {
   SumAlgorithm algorithm;
   algorithm.name = std::move(name);
   algorithm.claim = claim_by_construction(std::move(why));
@@ -94,12 +96,16 @@ SumAlgorithm ordered(std::string name, std::string why, Status (*f32)(const SumC
 }  // namespace
 
 std::unique_ptr<Provider> make_fixed_order_sums() {
-  SumAlgorithm wide = ordered("f64_accumulator", "fixed lanes and tree in double", f64_accumulator, nullptr, partials_in_f64);
+  SumAlgorithm wide =
+      ordered("f64_accumulator", "fixed lanes and tree in double", f64_accumulator, nullptr, partials_in_f64);
   wide.missing_type = "f64_accumulator needs a type wider than the summands', and f64 has none here";
   std::vector<TableRow> rows;
-  rows.push_back(sum_row(ordered("fixed_tree", "fixed lanes, chunks and tree", fixed_tree<float>, fixed_tree<double>, partials_of_type)));
-  rows.push_back(sum_row(ordered("two_pass", "fixed pieces, added from left to right", two_pass<float>, two_pass<double>, partials_of_type)));
-  rows.push_back(sum_row(ordered("kahan", "fixed lanes with compensation, fixed tree", kahan<float>, kahan<double>, partials_in_f64)));
+  rows.push_back(sum_row(
+      ordered("fixed_tree", "fixed lanes, chunks and tree", fixed_tree<float>, fixed_tree<double>, partials_of_type)));
+  rows.push_back(sum_row(ordered("two_pass", "fixed pieces, added from left to right", two_pass<float>,
+                                 two_pass<double>, partials_of_type)));
+  rows.push_back(sum_row(
+      ordered("kahan", "fixed lanes with compensation, fixed tree", kahan<float>, kahan<double>, partials_in_f64)));
   rows.push_back(sum_row(std::move(wide)));
   return make_table_provider("fixed_order", DeviceKind::cpu, std::move(rows));
 }

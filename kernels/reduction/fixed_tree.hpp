@@ -81,7 +81,8 @@ class PairJoiner {
     for (std::uint64_t digits = count_++; digits & 1u; digits >>= 1, ++level) leaf = roots_[level] + leaf;
     roots_[level] = leaf;
   }
-  /// At least one leaf must have been added. Unfinished subtrees join from the right end, as in the level-by-level tree.
+  /// At least one leaf must have been added. Unfinished subtrees join from the right end, as in the level-by-level
+  /// tree.
   DETBENCH_HOST_DEVICE T root() const {
     bool started = false;
     T sum = absent_value<T>();

@@ -11,8 +11,8 @@
 namespace detbench::reduction {
 namespace {
 
-/// Adds whole rows of 64 elements into `lanes`. Registers hold at most 8 vectors of sums; a narrow instruction set takes
-/// the lanes in several passes over the rows, which a lane cannot notice.
+/// Adds whole rows of 64 elements into `lanes`. Registers hold at most 8 vectors of sums; a narrow instruction set
+/// takes the lanes in several passes over the rows, which a lane cannot notice.
 template <class T, class Sum, int Bytes>
 DETBENCH_INLINE void add_rows(const T* x, std::int64_t rows, Sum* lanes) {
   using V = Simd<Sum, Bytes>;
@@ -26,8 +26,10 @@ DETBENCH_INLINE void add_rows(const T* x, std::int64_t rows, Sum* lanes) {
 #pragma GCC unroll 8
       for (int v = 0; v < vectors; ++v) {
         typename V::Vector value;
-        if constexpr (sizeof(T) == sizeof(Sum)) V::load(value, elements + v * V::width);
-        else widen<Bytes>(value, elements + v * V::width);
+        if constexpr (sizeof(T) == sizeof(Sum))
+          V::load(value, elements + v * V::width);
+        else
+          widen<Bytes>(value, elements + v * V::width);
         sums[v] += value;
       }
     }
@@ -83,27 +85,40 @@ DETBENCH_INLINE double kahan_body(const T* x, std::int64_t n) {
     sum = total;
   }
   double lanes[lane_count];
-  for (int lane = 0; lane < lane_count; ++lane) lanes[lane] = static_cast<double>(sums[lane]) - static_cast<double>(losses[lane]);
+  for (int lane = 0; lane < lane_count; ++lane)
+    lanes[lane] = static_cast<double>(sums[lane]) - static_cast<double>(losses[lane]);
   return fold_lanes(lanes);
 }
 
 template <class T>
-T sum_baseline(const T* x, std::int64_t n) { return sum_body<T, T, 16>(x, n); }
+T sum_baseline(const T* x, std::int64_t n) {
+  return sum_body<T, T, 16>(x, n);
+}
 template <class T>
-DETBENCH_TARGET_AVX2 T sum_avx2(const T* x, std::int64_t n) { return sum_body<T, T, 32>(x, n); }
+DETBENCH_TARGET_AVX2 T sum_avx2(const T* x, std::int64_t n) {
+  return sum_body<T, T, 32>(x, n);
+}
 template <class T>
-DETBENCH_TARGET_AVX512 T sum_avx512(const T* x, std::int64_t n) { return sum_body<T, T, 64>(x, n); }
+DETBENCH_TARGET_AVX512 T sum_avx512(const T* x, std::int64_t n) {
+  return sum_body<T, T, 64>(x, n);
+}
 
 double f64_baseline(const float* x, std::int64_t n) { return sum_body<float, double, 16>(x, n); }
 DETBENCH_TARGET_AVX2 double f64_avx2(const float* x, std::int64_t n) { return sum_body<float, double, 32>(x, n); }
 DETBENCH_TARGET_AVX512 double f64_avx512(const float* x, std::int64_t n) { return sum_body<float, double, 64>(x, n); }
 
 template <class T>
-double kahan_baseline(const T* x, std::int64_t n) { return kahan_body<T, 16>(x, n); }
+double kahan_baseline(const T* x, std::int64_t n) {
+  return kahan_body<T, 16>(x, n);
+}
 template <class T>
-DETBENCH_TARGET_AVX2 double kahan_avx2(const T* x, std::int64_t n) { return kahan_body<T, 32>(x, n); }
+DETBENCH_TARGET_AVX2 double kahan_avx2(const T* x, std::int64_t n) {
+  return kahan_body<T, 32>(x, n);
+}
 template <class T>
-DETBENCH_TARGET_AVX512 double kahan_avx512(const T* x, std::int64_t n) { return kahan_body<T, 64>(x, n); }
+DETBENCH_TARGET_AVX512 double kahan_avx512(const T* x, std::int64_t n) {
+  return kahan_body<T, 64>(x, n);
+}
 
 }  // namespace
 

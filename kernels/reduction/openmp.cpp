@@ -122,12 +122,14 @@ std::unique_ptr<Provider> make_openmp_sums() {
   SumAlgorithm per_element = unordered("atomic_per_element", atomic_per_element<float>, atomic_per_element<double>);
   per_element.has_isa = false;
   per_element.largest_n = std::int64_t{1} << 22;
-  per_element.too_large = "at about 30 million contended atomic additions a second a larger sum takes over a tenth of a second";
+  per_element.too_large =
+      "at about 30 million contended atomic additions a second a larger sum takes over a tenth of a second";
   std::vector<TableRow> rows;
   rows.push_back(sum_row(unordered("reduction_static", reduction_static<float>, reduction_static<double>)));
   rows.push_back(sum_row(unordered("reduction_dynamic", reduction_dynamic<float>, reduction_dynamic<double>)));
   rows.push_back(sum_row(unordered("reduction_guided", reduction_guided<float>, reduction_guided<double>)));
-  rows.push_back(sum_row(unordered("thread_partials_atomic", thread_partials_atomic<float>, thread_partials_atomic<double>)));
+  rows.push_back(
+      sum_row(unordered("thread_partials_atomic", thread_partials_atomic<float>, thread_partials_atomic<double>)));
   rows.push_back(sum_row(unordered("chunk_atomic_static", chunk_atomic_static<float>, chunk_atomic_static<double>)));
   rows.push_back(sum_row(unordered("chunk_atomic_dynamic", chunk_atomic_dynamic<float>, chunk_atomic_dynamic<double>)));
   rows.push_back(sum_row(std::move(per_element)));

@@ -48,7 +48,8 @@ std::unique_ptr<Provider> make_order_independent_sums() {
   window.has_isa = true;
   std::vector<TableRow> rows;
   rows.push_back(sum_row(std::move(window)));
-  rows.push_back(sum_row({"superaccumulator", claim, superaccumulator<float>, superaccumulator<double>, superaccumulator_bytes}));
+  rows.push_back(
+      sum_row({"superaccumulator", claim, superaccumulator<float>, superaccumulator<double>, superaccumulator_bytes}));
   return make_table_provider("order_independent", DeviceKind::cpu, std::move(rows));
 }
 

@@ -29,7 +29,8 @@ T add_pieces(const SumCall<T>& call, const Pieces& pieces, T sum) {
 /// force wins, and ops for other numbers of threads may be alive.
 template <class T, class Run>
 Status in_arena(const SumCall<T>& call, Run&& run) {
-  const tbb::global_control control(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(call.threads));
+  const tbb::global_control control(tbb::global_control::max_allowed_parallelism,
+                                    static_cast<std::size_t>(call.threads));
   tbb::task_arena arena(call.threads);
   arena.execute([&] { *call.sum = run(); });
   return {};
@@ -41,8 +42,8 @@ template <class T>
 Status parallel_reduce(const SumCall<T>& call) {
   return in_arena(call, [&] {
     return tbb::parallel_reduce(
-        Pieces(0, piece_count(call.n)), T(0), [&](const Pieces& pieces, T sum) { return add_pieces(call, pieces, sum); },
-        [](T a, T b) { return a + b; });
+        Pieces(0, piece_count(call.n)), T(0),
+        [&](const Pieces& pieces, T sum) { return add_pieces(call, pieces, sum); }, [](T a, T b) { return a + b; });
   });
 }
 
@@ -52,8 +53,9 @@ template <class T>
 Status parallel_deterministic_reduce(const SumCall<T>& call) {
   return in_arena(call, [&] {
     return tbb::parallel_deterministic_reduce(
-        Pieces(0, piece_count(call.n), 1), T(0), [&](const Pieces& pieces, T sum) { return add_pieces(call, pieces, sum); },
-        [](T a, T b) { return a + b; }, tbb::simple_partitioner());
+        Pieces(0, piece_count(call.n), 1), T(0),
+        [&](const Pieces& pieces, T sum) { return add_pieces(call, pieces, sum); }, [](T a, T b) { return a + b; },
+        tbb::simple_partitioner());
   });
 }
 
@@ -61,10 +63,12 @@ Status parallel_deterministic_reduce(const SumCall<T>& call) {
 
 std::unique_ptr<Provider> make_tbb_sums() {
   // The documentation speaks of ranges and joins, not of the number of threads or the machine: those are not covered.
-  const Claim deterministic{Guarantee::run_to_run,
-                            "oneTBB " TBB_VERSION_STRING " specification of parallel_deterministic_reduce: \"Func is applied to a "
-                            "deterministic set of Ranges, and Reduction merges partial results in a deterministic order\"",
-                            {Scope::repeat, Scope::process, Scope::load, Scope::placement}};
+  const Claim deterministic{
+      Guarantee::run_to_run,
+      "oneTBB " TBB_VERSION_STRING
+      " specification of parallel_deterministic_reduce: \"Func is applied to a "
+      "deterministic set of Ranges, and Reduction merges partial results in a deterministic order\"",
+      {Scope::repeat, Scope::process, Scope::load, Scope::placement}};
   SumAlgorithm plain{"parallel_reduce", {}, parallel_reduce<float>, parallel_reduce<double>};
   SumAlgorithm ordered{"parallel_deterministic_reduce", deterministic, parallel_deterministic_reduce<float>,
                        parallel_deterministic_reduce<double>};

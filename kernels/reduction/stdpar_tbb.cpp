@@ -16,7 +16,8 @@ namespace {
 template <class T, class Policy>
 Status reduce_with(const SumCall<T>& call, Policy&& policy) {
   // As in parallel_tbb.cpp: workers for the call's threads while it runs, and no more than those.
-  const tbb::global_control control(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(call.threads));
+  const tbb::global_control control(tbb::global_control::max_allowed_parallelism,
+                                    static_cast<std::size_t>(call.threads));
   tbb::task_arena arena(call.threads);
   arena.execute([&] { *call.sum = std::reduce(policy, call.x, call.x + call.n, T(0)); });
   return {};

@@ -57,7 +57,8 @@ class SumOperation final : public Operation {
     const auto sum = reduction::parse_sum(problem);
     if (!sum) return tl::unexpected(sum.error());
     const FillSpec fill = reduction::summand_fill(inputs, "sum/src", sum->type, sum->n);
-    return sum->type == DataType::f64 ? reference_for<double>(*sum, inputs, fill) : reference_for<float>(*sum, inputs, fill);
+    return sum->type == DataType::f64 ? reference_for<double>(*sum, inputs, fill)
+                                      : reference_for<float>(*sum, inputs, fill);
   }
 
  private:

@@ -12,10 +12,11 @@ TensorSpec vector_spec(std::string role, DataType type, std::int64_t n) {
 }
 
 template <class T>
-std::function<Status(const RunArguments&)> runner(Status (*run)(const SumCall<T>&), std::int64_t n, int threads, Isa isa) {
+std::function<Status(const RunArguments&)> runner(Status (*run)(const SumCall<T>&), std::int64_t n, int threads,
+                                                  Isa isa) {
   return [=](const RunArguments& a) {
-    return run(SumCall<T>{static_cast<const T*>(a.inputs[0].region.data), n, static_cast<T*>(a.outputs[0].region.data), threads,
-                          isa, a.workspace.data, a.native_stream});
+    return run(SumCall<T>{static_cast<const T*>(a.inputs[0].region.data), n, static_cast<T*>(a.outputs[0].region.data),
+                          threads, isa, a.workspace.data, a.native_stream});
   };
 }
 
@@ -46,7 +47,8 @@ Result<Prepared> prepare(const SumAlgorithm& algorithm, const Problem& text, con
     if (!bytes) return tl::unexpected(bytes.error());
     prepared.workspace_bytes = *bytes;
   }
-  prepared.run = f64 ? runner(algorithm.run_f64, problem->n, threads, isa) : runner(algorithm.run_f32, problem->n, threads, isa);
+  prepared.run =
+      f64 ? runner(algorithm.run_f64, problem->n, threads, isa) : runner(algorithm.run_f32, problem->n, threads, isa);
   return prepared;
 }
 
@@ -55,10 +57,13 @@ Result<Prepared> prepare(const SumAlgorithm& algorithm, const Problem& text, con
 Result<SumProblem> parse_sum(const Problem& problem) {
   if (problem.op != "sum") return invalid_input("'" + problem.op.substr(0, 60) + "' is not the operation sum");
   SumProblem sum;
-  if (problem.types == "f64_f64_strict") sum.type = DataType::f64;
+  if (problem.types == "f64_f64_strict")
+    sum.type = DataType::f64;
   else if (problem.types != "f32_f32_strict")
-    return invalid_input("types '" + problem.types.substr(0, 60) + "' of a sum should be f32_f32_strict or f64_f64_strict");
-  if (problem.layout != "vector") return invalid_input("layout '" + problem.layout.substr(0, 60) + "' of a sum should be vector");
+    return invalid_input("types '" + problem.types.substr(0, 60) +
+                         "' of a sum should be f32_f32_strict or f64_f64_strict");
+  if (problem.layout != "vector")
+    return invalid_input("layout '" + problem.layout.substr(0, 60) + "' of a sum should be vector");
   const auto fields = read_shape(problem.shape, {{"n", 1, largest_n}});
   if (!fields) return tl::unexpected(fields.error());
   sum.n = (*fields)[0];
@@ -66,7 +71,8 @@ Result<SumProblem> parse_sum(const Problem& problem) {
 }
 
 Result<std::size_t> superaccumulator_bytes(const SumProblem& problem, int) {
-  return sizeof(std::int64_t) * (problem.type == DataType::f64 ? Superaccumulator<double>::slots : Superaccumulator<float>::slots);
+  return sizeof(std::int64_t) *
+         (problem.type == DataType::f64 ? Superaccumulator<double>::slots : Superaccumulator<float>::slots);
 }
 
 TableRow sum_row(SumAlgorithm algorithm) {

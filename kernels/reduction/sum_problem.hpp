@@ -35,10 +35,10 @@ struct SumAlgorithm {
   Status (*run_f32)(const SumCall<float>&) = nullptr;
   Status (*run_f64)(const SumCall<double>&) = nullptr;
   Result<std::size_t> (*workspace_bytes)(const SumProblem&, int threads) = nullptr;  ///< null: none
-  bool has_isa = false;                ///< takes the option `isa`
-  std::int64_t largest_n = INT64_MAX;  ///< offered up to here ...
-  std::string too_large = {};          ///< ... because of this
-  std::string missing_type = {};       ///< why a null function is null
+  bool has_isa = false;                                                              ///< takes the option `isa`
+  std::int64_t largest_n = INT64_MAX;                                                ///< offered up to here ...
+  std::string too_large = {};                                                        ///< ... because of this
+  std::string missing_type = {};                                                     ///< why a null function is null
 };
 TableRow sum_row(SumAlgorithm algorithm);
 

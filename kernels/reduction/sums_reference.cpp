@@ -24,7 +24,8 @@ class SumsReference final : public Reference {
   Result<Verification> check(const Algorithm& algorithm, std::span<const Tensor> outputs) const override {
     if (outputs.size() != 1) return failure("a sum has 1 output, not " + std::to_string(outputs.size()));
     const TensorSpec& spec = outputs[0].spec;
-    if (spec.type != type_ || element_count(spec.shape) != static_cast<std::int64_t>(sums_.size()) || !spec.is_canonical())
+    if (spec.type != type_ || element_count(spec.shape) != static_cast<std::int64_t>(sums_.size()) ||
+        !spec.is_canonical())
       return failure("output " + spec.role + " has another type, shape or layout than the reference's");
     return type_ == DataType::f64 ? compare(algorithm, static_cast<const double*>(outputs[0].region.data))
                                   : compare(algorithm, static_cast<const float*>(outputs[0].region.data));
@@ -56,11 +57,13 @@ class SumsReference final : public Reference {
         const long double steps = std::min(algorithm.bound_constant * (4 + 2 * std::sqrt(terms)), terms);
         const long double bound = steps * roundoff * sum.magnitude();
         const double ratio = error == 0 ? 0 : bound > 0 ? static_cast<double>(error / bound) : HUGE_VAL;
-        if (ratio > 1 && found.reason.empty()) found.reason = "wrong by " + number(ratio) + " times the bound: " + where;
+        if (ratio > 1 && found.reason.empty())
+          found.reason = "wrong by " + number(ratio) + " times the bound: " + where;
         found.bound_ratio = std::max(found.bound_ratio, ratio);
       }
     }
-    found.relative_l2 = static_cast<double>(answer_squares > 0 ? std::sqrt(error_squares / answer_squares) : std::sqrt(error_squares));
+    found.relative_l2 =
+        static_cast<double>(answer_squares > 0 ? std::sqrt(error_squares / answer_squares) : std::sqrt(error_squares));
     found.passed = found.reason.empty();
     return found;
   }

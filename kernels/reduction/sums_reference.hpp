@@ -47,7 +47,8 @@ Result<std::vector<T>> filled(DataType type, std::int64_t n, const FillSpec& spe
   try {
     values.resize(static_cast<std::size_t>(n));
   } catch (const std::bad_alloc&) {
-    return failure("the reference needs " + std::to_string(n) + " elements in host memory", Reason::Kind::out_of_memory);
+    return failure("the reference needs " + std::to_string(n) + " elements in host memory",
+                   Reason::Kind::out_of_memory);
   }
   const Tensor tensor{{"src", type, {n}, canonical_layout({n})}, {values.data(), values.size() * sizeof(T)}};
   if (auto status = fill_on_host(tensor, spec); !status) return tl::unexpected(status.error());

@@ -61,8 +61,8 @@ DETBENCH_HOST_DEVICE inline T value_of(typename FloatFormat<T>::Bits bits) {
   return value;
 }
 
-/// Adds significand * 2^position units (2^unit_exponent) to a fixed-point number: `add(limb, amount)` is called for each
-/// limb it touches, at most three. The significand is below 2^63.
+/// Adds significand * 2^position units (2^unit_exponent) to a fixed-point number: `add(limb, amount)` is called for
+/// each limb it touches, at most three. The significand is below 2^63.
 template <class Add>
 DETBENCH_HOST_DEVICE inline void add_digits(std::uint64_t significand, int position, bool negative, Add&& add) {
   const int limb = position >> 5, shift = position & 31;
@@ -97,7 +97,9 @@ DETBENCH_HOST_DEVICE inline void deposit(V value, Add&& add) {
   const int exponent = static_cast<int>(bits >> Source::fraction_bits) & exponent_mask;
   std::uint64_t significand = bits & fraction_mask;
   if (exponent == exponent_mask) {
-    add(significand != 0 ? Slots::nan_slot : negative ? Slots::negative_infinity_slot : Slots::positive_infinity_slot,
+    add(significand != 0 ? Slots::nan_slot
+        : negative       ? Slots::negative_infinity_slot
+                         : Slots::positive_infinity_slot,
         std::int64_t{1});
     return;
   }

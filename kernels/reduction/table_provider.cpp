@@ -9,7 +9,9 @@ class TableOp final : public Op {
  public:
   TableOp(std::shared_ptr<const Prepared> prepared, std::span<const Tensor> inputs, std::span<const Tensor> outputs,
           Region workspace, Stream& stream)
-      : prepared_(std::move(prepared)), inputs_(inputs.begin(), inputs.end()), outputs_(outputs.begin(), outputs.end()),
+      : prepared_(std::move(prepared)),
+        inputs_(inputs.begin(), inputs.end()),
+        outputs_(outputs.begin(), outputs.end()),
         arguments_{inputs_, outputs_, workspace, stream.native()} {}
   Status enqueue() override { return prepared_->run(arguments_); }
 
@@ -21,14 +23,15 @@ class TableOp final : public Op {
 
 Status check_tensors(std::span<const Tensor> tensors, const std::vector<TensorSpec>& specs) {
   if (tensors.size() != specs.size())
-    return invalid_input("bind got " + std::to_string(tensors.size()) + " tensors where the plan lists " + std::to_string(specs.size()));
+    return invalid_input("bind got " + std::to_string(tensors.size()) + " tensors where the plan lists " +
+                         std::to_string(specs.size()));
   for (std::size_t i = 0; i < specs.size(); ++i) {
     const TensorSpec &given = tensors[i].spec, &wanted = specs[i];
     if (given.type != wanted.type || given.shape != wanted.shape || !(given.layout == wanted.layout))
       return invalid_input("tensor " + wanted.role + " differs in type, shape or layout from the plan's");
     if (tensors[i].region.data == nullptr || tensors[i].region.bytes < wanted.bytes())
-      return invalid_input("tensor " + wanted.role + " has " + std::to_string(tensors[i].region.bytes) + " bytes; it needs " +
-                           std::to_string(wanted.bytes()));
+      return invalid_input("tensor " + wanted.role + " has " + std::to_string(tensors[i].region.bytes) +
+                           " bytes; it needs " + std::to_string(wanted.bytes()));
   }
   return {};
 }
@@ -76,18 +79,22 @@ class TableProvider final : public Provider {
     return offers;
   }
 
-  Result<std::unique_ptr<Plan>> plan(const Problem& problem, const Algorithm& algorithm, Device& device) const override {
+  Result<std::unique_ptr<Plan>> plan(const Problem& problem, const Algorithm& algorithm,
+                                     Device& device) const override {
     if (device.kind() != kind_)
-      return unsupported(name_ + " runs on a " + (kind_ == DeviceKind::cpu ? "CPU" : "CUDA device") + ", not on " + device.name());
-    const auto row = std::find_if(rows_.begin(), rows_.end(), [&](const TableRow& r) { return r.name == algorithm.name; });
+      return unsupported(name_ + " runs on a " + (kind_ == DeviceKind::cpu ? "CPU" : "CUDA device") + ", not on " +
+                         device.name());
+    const auto row =
+        std::find_if(rows_.begin(), rows_.end(), [&](const TableRow& r) { return r.name == algorithm.name; });
     if (row == rows_.end())
       return invalid_input("'" + algorithm.name.substr(0, 60) + "' is not an algorithm of " + name_ + "; it has " +
                            names([](const TableRow& r) { return r.name; }, rows_));
     for (const auto& [key, value] : algorithm.options)
       if (std::find(row->options.begin(), row->options.end(), key) == row->options.end())
         return invalid_input("option '" + key.substr(0, 40) + "' does not exist for " + name_ + ":" + row->name +
-                             (row->options.empty() ? "; it has none"
-                                                   : "; it has " + names([](const std::string& k) { return k; }, row->options)));
+                             (row->options.empty()
+                                  ? "; it has none"
+                                  : "; it has " + names([](const std::string& k) { return k; }, row->options)));
     auto prepared = row->prepare(problem, algorithm.options, device);
     if (!prepared) return tl::unexpected(prepared.error());
     return std::make_unique<TablePlan>(std::move(*prepared));

@@ -1,9 +1,9 @@
 // How an exact sum gets by with double arithmetic where the exponents of the summands lie close together: the fast
 // path in front of the superaccumulator, written once for CPU and CUDA.
 //
-// A chunk of 2048 summands has a largest exponent E (all |x| < 2^(E+1)) and, among the nonzero ones, a smallest e; every
-// summand is a whole multiple of u = 2^(e - fraction bits). Additions in double are exact as long as no partial sum
-// exceeds 2^53 units, whatever their order. So if E - e is small enough the chunk's sum comes out exactly, as two
+// A chunk of 2048 summands has a largest exponent E (all |x| < 2^(E+1)) and, among the nonzero ones, a smallest e;
+// every summand is a whole multiple of u = 2^(e - fraction bits). Additions in double are exact as long as no partial
+// sum exceeds 2^53 units, whatever their order. So if E - e is small enough the chunk's sum comes out exactly, as two
 // doubles that each are deposited in the superaccumulator. If it is not, the summands go there one by one. Which way
 // was taken cannot be seen in the result: all of them are exact.
 //
@@ -58,7 +58,8 @@ struct MagnitudeRange {
   /// M above.
   DETBENCH_HOST_DEVICE double slicer() const {
     const int exponent = top_exponent() - FloatFormat<T>::bias + 11;
-    const std::uint64_t bits = static_cast<std::uint64_t>(exponent + FloatFormat<double>::bias) << 52 | std::uint64_t{1} << 51;
+    const std::uint64_t bits = static_cast<std::uint64_t>(exponent + FloatFormat<double>::bias) << 52 | std::uint64_t{1}
+                                                                                                            << 51;
     return value_of<double>(bits);
   }
 

@@ -16,16 +16,17 @@ using reduction::launched;
 
 constexpr int long_threads = 1024;  ///< threads that share the chunks of one long bin
 
-__global__ void __launch_bounds__(block_threads) find_bins(const std::int32_t* __restrict__ indices, std::int64_t n, std::int32_t bins,
-                                                           std::int32_t hot, std::uint32_t* __restrict__ keys) {
+__global__ void __launch_bounds__(block_threads)
+    find_bins(const std::int32_t* __restrict__ indices, std::int64_t n, std::int32_t bins, std::int32_t hot,
+              std::uint32_t* __restrict__ keys) {
   const std::int64_t step = std::int64_t{gridDim.x} * block_threads;
   for (std::int64_t i = std::int64_t{blockIdx.x} * block_threads + threadIdx.x; i < n; i += step)
     keys[i] = static_cast<std::uint32_t>(target_bin(indices[i], bins, hot));
 }
 
 /// begins[bin] for every bin, empty ones included: the update that opens a new bin writes for all bins since the last.
-__global__ void __launch_bounds__(block_threads) find_begins(const std::uint32_t* __restrict__ keys, std::int64_t n, std::int32_t bins,
-                                                             std::uint32_t* __restrict__ begins) {
+__global__ void __launch_bounds__(block_threads) find_begins(const std::uint32_t* __restrict__ keys, std::int64_t n,
+                                                             std::int32_t bins, std::uint32_t* __restrict__ begins) {
   const std::int64_t step = std::int64_t{gridDim.x} * block_threads;
   for (std::int64_t i = std::int64_t{blockIdx.x} * block_threads + threadIdx.x; i <= n; i += step) {
     const std::int64_t first = i == 0 ? 0 : std::int64_t{keys[i - 1]} + 1, last = i == n ? bins : std::int64_t{keys[i]};
@@ -39,8 +40,9 @@ __device__ __forceinline__ float chunk_by_warp(const float* __restrict__ values,
 }
 
 /// A warp per bin of at most one chunk; longer ones are left to sum_long_bins.
-__global__ void __launch_bounds__(block_threads) sum_short_bins(const float* __restrict__ sorted, const std::uint32_t* __restrict__ begins,
-                                                                std::int32_t bins, float* out) {
+__global__ void __launch_bounds__(block_threads)
+    sum_short_bins(const float* __restrict__ sorted, const std::uint32_t* __restrict__ begins, std::int32_t bins,
+                   float* out) {
   const std::int64_t bin = (std::int64_t{blockIdx.x} * block_threads + threadIdx.x) / 32;
   if (bin >= bins) return;
   const std::int64_t begin = begins[bin], count = begins[bin + 1] - begin;
@@ -49,10 +51,11 @@ __global__ void __launch_bounds__(block_threads) sum_short_bins(const float* __r
   if (threadIdx.x % 32 == 0) out[bin] = count > 0 ? finish_bin(tree) : 0.0f;
 }
 
-/// A block looks at every gridDim-th bin, so that neighbouring hot bins fall to different blocks, and sums its long ones:
-/// 32 chunks at a time, one per warp, joined in order by one thread.
-__global__ void __launch_bounds__(long_threads) sum_long_bins(const float* __restrict__ sorted, const std::uint32_t* __restrict__ begins,
-                                                              std::int32_t bins, float* out) {
+/// A block looks at every gridDim-th bin, so that neighbouring hot bins fall to different blocks, and sums its long
+/// ones: 32 chunks at a time, one per warp, joined in order by one thread.
+__global__ void __launch_bounds__(long_threads)
+    sum_long_bins(const float* __restrict__ sorted, const std::uint32_t* __restrict__ begins, std::int32_t bins,
+                  float* out) {
   __shared__ std::int32_t found[long_threads];
   __shared__ int found_count;
   __shared__ float chunk_sums[long_threads / 32];
@@ -60,7 +63,8 @@ __global__ void __launch_bounds__(long_threads) sum_long_bins(const float* __res
   __syncthreads();
   const std::int64_t bin = blockIdx.x + std::int64_t{threadIdx.x} * gridDim.x;
   // The order in the list is a race, and decides only which bin is summed first.
-  if (bin < bins && begins[bin + 1] - begins[bin] > chunk_elements) found[atomicAdd(&found_count, 1)] = static_cast<std::int32_t>(bin);
+  if (bin < bins && begins[bin + 1] - begins[bin] > chunk_elements)
+    found[atomicAdd(&found_count, 1)] = static_cast<std::int32_t>(bin);
   __syncthreads();
   constexpr int warps = long_threads / 32;
   const int warp = threadIdx.x / 32;
@@ -102,7 +106,8 @@ Result<Space> space_for(std::int64_t n, std::int32_t bins, void* workspace) {
   Space space{};
   const std::uint32_t* keys = nullptr;
   const float* values = nullptr;
-  if (auto s = checked(cub::DeviceRadixSort::SortPairs(nullptr, space.temporary_bytes, keys, space.keys, values, space.sorted, n, 0, key_bits(bins)),
+  if (auto s = checked(cub::DeviceRadixSort::SortPairs(nullptr, space.temporary_bytes, keys, space.keys, values,
+                                                       space.sorted, n, 0, key_bits(bins)),
                        "cub::DeviceRadixSort::SortPairs, size");
       !s)
     return tl::unexpected(s.error());
@@ -137,9 +142,10 @@ Status sort_tree(const ScatterCall& call) {
   find_bins<<<*grid, block_threads, 0, stream>>>(call.indices, call.n, call.bins, call.hot, space->keys);
   if (auto s = launched("sort_tree, bins"); !s) return s;
   std::size_t temporary_bytes = space->temporary_bytes;
-  if (auto s = checked(cub::DeviceRadixSort::SortPairs(space->temporary, temporary_bytes, space->keys, space->sorted_keys, call.values, space->sorted,
-                                                       call.n, 0, key_bits(call.bins), stream),
-                       "cub::DeviceRadixSort::SortPairs");
+  if (auto s =
+          checked(cub::DeviceRadixSort::SortPairs(space->temporary, temporary_bytes, space->keys, space->sorted_keys,
+                                                  call.values, space->sorted, call.n, 0, key_bits(call.bins), stream),
+                  "cub::DeviceRadixSort::SortPairs");
       !s)
     return s;
   find_begins<<<*grid, block_threads, 0, stream>>>(space->sorted_keys, call.n, call.bins, space->begins);
@@ -156,7 +162,9 @@ Status sort_tree(const ScatterCall& call) {
 
 std::unique_ptr<Provider> make_cuda_fixed_scatters() {
   std::vector<reduction::TableRow> rows;
-  rows.push_back(scatter_row({"sort_tree", reduction::claim_by_construction("stable sort by bin, fixed tree in each bin, the CPU's"), sort_tree, sort_bytes}));
+  rows.push_back(scatter_row({"sort_tree",
+                              reduction::claim_by_construction("stable sort by bin, fixed tree in each bin, the CPU's"),
+                              sort_tree, sort_bytes}));
   rows.push_back(cuda_order_independent_row());
   return reduction::make_table_provider("cuda_fixed", DeviceKind::cuda, std::move(rows));
 }

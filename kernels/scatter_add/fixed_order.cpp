@@ -27,7 +27,8 @@ Status owner_scan(const ScatterCall& call) {
 #pragma omp parallel num_threads(call.threads)
   {
     const std::int64_t team = omp_get_num_threads(), thread = omp_get_thread_num();
-    const auto first = static_cast<std::int32_t>(call.bins * thread / team), last = static_cast<std::int32_t>(call.bins * (thread + 1) / team);
+    const auto first = static_cast<std::int32_t>(call.bins * thread / team),
+               last = static_cast<std::int32_t>(call.bins * (thread + 1) / team);
     const auto owned = static_cast<std::uint32_t>(last - first);
     std::fill(call.out + first, call.out + last, 0.0f);
     for (std::int64_t i = 0; i < call.n; ++i) {
@@ -41,9 +42,9 @@ Status owner_scan(const ScatterCall& call) {
 
 /// Where the pieces of a counting sort lie in the workspace.
 struct SortSpace {
-  float* sorted;          ///< values, bin by bin, in index order inside a bin
-  std::uint32_t* begins;  ///< bins + 1: where each bin's values begin
-  std::uint32_t* next;    ///< threads x bins: counts, then where a thread's next value of a bin goes
+  float* sorted;                ///< values, bin by bin, in index order inside a bin
+  std::uint32_t* begins;        ///< bins + 1: where each bin's values begin
+  std::uint32_t* next;          ///< threads x bins: counts, then where a thread's next value of a bin goes
   std::uint32_t* range_counts;  ///< one per thread
 };
 std::size_t padded(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
@@ -61,7 +62,8 @@ SortSpace sort_space(const ScatterCall& call) {
 }
 Result<std::size_t> sort_bytes(const ScatterProblem& problem, int threads) {
   const auto bins = static_cast<std::size_t>(problem.bins), team = static_cast<std::size_t>(threads);
-  return within_workspace_limit(padded(static_cast<std::size_t>(problem.n) * sizeof(float)) + padded((bins + 1) * sizeof(std::uint32_t)) +
+  return within_workspace_limit(padded(static_cast<std::size_t>(problem.n) * sizeof(float)) +
+                                padded((bins + 1) * sizeof(std::uint32_t)) +
                                 padded(bins * team * sizeof(std::uint32_t)) + padded(team * sizeof(std::uint32_t)));
 }
 
@@ -100,10 +102,11 @@ Status sort_and_sum(const ScatterCall& call, SumBin&& sum_bin) {
 #pragma omp barrier
     for (std::int64_t i = first; i < last; ++i) space.sorted[own[call.bin_of(i)]++] = call.values[i];
 #pragma omp barrier
-    // Dynamic, because hot bins are long; who sums a bin cannot matter.
+      // Dynamic, because hot bins are long; who sums a bin cannot matter.
 #pragma omp for schedule(dynamic, 64)
     for (std::int32_t bin = 0; bin < call.bins; ++bin)
-      call.out[bin] = sum_bin(space.sorted + space.begins[bin], static_cast<std::int64_t>(space.begins[bin + 1] - space.begins[bin]));
+      call.out[bin] = sum_bin(space.sorted + space.begins[bin],
+                              static_cast<std::int64_t>(space.begins[bin + 1] - space.begins[bin]));
   }
   return {};
 }
@@ -139,9 +142,12 @@ Status sort_tree(const ScatterCall& call) {
 std::unique_ptr<Provider> make_fixed_order_scatters() {
   using reduction::claim_by_construction;
   std::vector<reduction::TableRow> rows;
-  rows.push_back(scatter_row({"sort_tree", claim_by_construction("stable sort by bin, fixed tree in each bin"), sort_tree, sort_bytes}));
-  rows.push_back(scatter_row({"sort_in_order", claim_by_construction("stable sort by bin, index order in each bin"), sort_in_order, sort_bytes}));
-  rows.push_back(scatter_row({"owner_scan", claim_by_construction("index order in each bin, one thread per bin"), owner_scan}));
+  rows.push_back(scatter_row(
+      {"sort_tree", claim_by_construction("stable sort by bin, fixed tree in each bin"), sort_tree, sort_bytes}));
+  rows.push_back(scatter_row({"sort_in_order", claim_by_construction("stable sort by bin, index order in each bin"),
+                              sort_in_order, sort_bytes}));
+  rows.push_back(
+      scatter_row({"owner_scan", claim_by_construction("index order in each bin, one thread per bin"), owner_scan}));
   rows.push_back(scatter_row({"serial", claim_by_construction("index order, one thread"), serial}));
   return reduction::make_table_provider("fixed_order", DeviceKind::cpu, std::move(rows));
 }

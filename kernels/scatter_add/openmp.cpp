@@ -37,7 +37,8 @@ void into_private_bins(const ScatterCall& call, Join&& join) {
     std::fill(own, own + call.bins, 0.0f);
 #pragma omp for schedule(static) nowait
     for (std::int32_t bin = 0; bin < call.bins; ++bin) call.out[bin] = 0;
-    for (std::int64_t i = call.n * thread / team; i < call.n * (thread + 1) / team; ++i) own[call.bin_of(i)] += call.values[i];
+    for (std::int64_t i = call.n * thread / team; i < call.n * (thread + 1) / team; ++i)
+      own[call.bin_of(i)] += call.values[i];
 #pragma omp barrier
     join(all, own, team);
   }
@@ -69,7 +70,8 @@ Status thread_partials_in_order(const ScatterCall& call) {
 }
 
 Result<std::size_t> private_bins_bytes(const ScatterProblem& problem, int threads) {
-  return within_workspace_limit(static_cast<std::size_t>(problem.bins) * sizeof(float) * static_cast<std::size_t>(threads));
+  return within_workspace_limit(static_cast<std::size_t>(problem.bins) * sizeof(float) *
+                                static_cast<std::size_t>(threads));
 }
 
 }  // namespace
@@ -78,8 +80,10 @@ std::unique_ptr<Provider> make_openmp_scatters() {
   std::vector<reduction::TableRow> rows;
   rows.push_back(scatter_row({"atomic", {}, atomic}));
   rows.push_back(scatter_row({"thread_partials_atomic", {}, thread_partials_atomic, private_bins_bytes}));
-  rows.push_back(scatter_row({"thread_partials_in_order", reduction::claim_for_one_partition("a contiguous share per thread, joined in thread order"),
-                              thread_partials_in_order, private_bins_bytes}));
+  rows.push_back(
+      scatter_row({"thread_partials_in_order",
+                   reduction::claim_for_one_partition("a contiguous share per thread, joined in thread order"),
+                   thread_partials_in_order, private_bins_bytes}));
   return reduction::make_table_provider("openmp", DeviceKind::cpu, std::move(rows));
 }
 

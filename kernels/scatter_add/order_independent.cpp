@@ -9,7 +9,8 @@ namespace detbench::scatter_add {
 namespace {
 
 using Slots = reduction::Superaccumulator<float>;
-static_assert((std::int64_t{1} << 30) <= Slots::deposits_before_carry, "all updates may meet in one bin without a carry");
+static_assert((std::int64_t{1} << 30) <= Slots::deposits_before_carry,
+              "all updates may meet in one bin without a carry");
 
 Status superaccumulator(const ScatterCall& call) {
   auto* bins = static_cast<std::int64_t*>(call.workspace);
@@ -41,8 +42,9 @@ Status superaccumulator(const ScatterCall& call) {
 
 std::unique_ptr<Provider> make_order_independent_scatters() {
   std::vector<reduction::TableRow> rows;
-  rows.push_back(scatter_row({"superaccumulator", reduction::claim_by_construction("exact integer sum in each bin, rounded once"),
-                              superaccumulator, accumulators_bytes}));
+  rows.push_back(
+      scatter_row({"superaccumulator", reduction::claim_by_construction("exact integer sum in each bin, rounded once"),
+                   superaccumulator, accumulators_bytes}));
   return reduction::make_table_provider("order_independent", DeviceKind::cpu, std::move(rows));
 }
 

@@ -64,7 +64,8 @@ class ScatterAddOperation final : public Operation {
     if (!indices) return tl::unexpected(indices.error());
     std::vector<reduction::ReferenceSum> sums(static_cast<std::size_t>(parsed->bins));
     for (std::size_t i = 0; i < values->size(); ++i)
-      sums[static_cast<std::size_t>(scatter_add::target_bin((*indices)[i], parsed->bins, parsed->hot))].add((*values)[i]);
+      sums[static_cast<std::size_t>(scatter_add::target_bin((*indices)[i], parsed->bins, parsed->hot))].add(
+          (*values)[i]);
     return reduction::make_sums_reference(inputs, DataType::f32, std::move(sums));
   }
 

@@ -1,7 +1,7 @@
-// The order in which `sort_tree` adds the updates of one bin, for CPU and CUDA: the bin's updates, in the order of their
-// indices, form a vector, and that vector is summed in the fixed tree of kernels/reduction/fixed_tree.hpp. So the order
-// depends on the bin's own updates alone, and a bin that receives millions still has a tree to work on in parallel. A
-// bin begins as +0, so its sum is 0 + tree; without updates it stays +0.
+// The order in which `sort_tree` adds the updates of one bin, for CPU and CUDA: the bin's updates, in the order of
+// their indices, form a vector, and that vector is summed in the fixed tree of kernels/reduction/fixed_tree.hpp. So the
+// order depends on the bin's own updates alone, and a bin that receives millions still has a tree to work on in
+// parallel. A bin begins as +0, so its sum is 0 + tree; without updates it stays +0.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +20,8 @@ DETBENCH_HOST_DEVICE inline float fold_few(float* lanes, int count) {
   return lanes[0];
 }
 
-/// Steps 1 and the first fold of step 2 for one thread of a CUDA warp that sums a chunk: thread t owns lanes t and t + 32,
-/// so stride 32 stays inside it and strides 16 .. 1 are shuffles over that many threads.
+/// Steps 1 and the first fold of step 2 for one thread of a CUDA warp that sums a chunk: thread t owns lanes t and t +
+/// 32, so stride 32 stays inside it and strides 16 .. 1 are shuffles over that many threads.
 DETBENCH_HOST_DEVICE inline float sum_own_lanes(const float* values, std::int64_t count, int thread) {
   static_assert(reduction::lane_count == 64);
   float low = reduction::absent_value<float>(), high = reduction::absent_value<float>();

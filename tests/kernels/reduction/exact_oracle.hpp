@@ -20,7 +20,8 @@ class BigFixed {
   /// Adds sign * mantissa * 2^exponent, exponent >= unit.
   void add_scaled(std::int64_t mantissa, int exponent) {
     const int offset = exponent - unit;
-    const unsigned __int128 magnitude = static_cast<unsigned __int128>(mantissa < 0 ? -mantissa : mantissa) << (offset % 8);
+    const unsigned __int128 magnitude = static_cast<unsigned __int128>(mantissa < 0 ? -mantissa : mantissa)
+                                        << (offset % 8);
     int carry = 0;
     for (int i = offset / 8, k = 0; i < bytes; ++i, ++k) {
       const int digit = k < 16 ? static_cast<int>((magnitude >> (8 * k)) & 0xFF) : 0;
@@ -61,21 +62,32 @@ class BigFixed {
 template <class T>
 T nearest(const BigFixed& exact) {
   using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
-  const auto value_of = [](Bits bits) { T value; std::memcpy(&value, &bits, sizeof value); return value; };
+  const auto value_of = [](Bits bits) {
+    T value;
+    std::memcpy(&value, &bits, sizeof value);
+    return value;
+  };
   const int sign = exact.sign();
   if (sign == 0) return T(0);
   const BigFixed magnitude = sign > 0 ? exact : BigFixed().minus(exact);
   // Compare 2 * magnitude with the sum of two neighbouring floats: their midpoint without a division.
   BigFixed doubled = magnitude.minus(BigFixed().minus(magnitude));
-  const Bits infinity = [] { T v = std::numeric_limits<T>::infinity(); Bits b; std::memcpy(&b, &v, sizeof b); return b; }();
+  const Bits infinity = [] {
+    T v = std::numeric_limits<T>::infinity();
+    Bits b;
+    std::memcpy(&b, &v, sizeof b);
+    return b;
+  }();
   // The largest float not above the magnitude.
   Bits low = 0, high = infinity;
   while (high - low > 1) {
     const Bits middle = low + (high - low) / 2;
     BigFixed candidate;
     candidate.add(static_cast<double>(value_of(middle)));
-    if (magnitude.minus(candidate).sign() >= 0) low = middle;
-    else high = middle;
+    if (magnitude.minus(candidate).sign() >= 0)
+      low = middle;
+    else
+      high = middle;
   }
   BigFixed midpoint;
   midpoint.add(static_cast<double>(value_of(low)));

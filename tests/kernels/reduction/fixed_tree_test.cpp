@@ -56,8 +56,9 @@ T emulated_grid(const std::vector<T>& x, int grid, int block_threads, std::mt199
   std::vector<int> blocks(static_cast<std::size_t>(grid));
   std::iota(blocks.begin(), blocks.end(), 0);
   std::shuffle(blocks.begin(), blocks.end(), random);
-  const auto load = [&](std::int64_t index, T (&values)[lanes_per_thread]) {
-    for (int i = 0; i < lanes_per_thread; ++i) values[i] = index + i < n ? x[static_cast<std::size_t>(index + i)] : absent_value<T>();
+  const auto load = [&](std::int64_t index, T(&values)[lanes_per_thread]) {
+    for (int i = 0; i < lanes_per_thread; ++i)
+      values[i] = index + i < n ? x[static_cast<std::size_t>(index + i)] : absent_value<T>();
   };
   for (int block : blocks)
     for (std::int64_t tile = block; tile < tiles; tile += grid) {
@@ -76,7 +77,8 @@ T emulated_grid(const std::vector<T>& x, int grid, int block_threads, std::mt199
           const int partner = thread + threads_apart(stride);
           const int source = partner / threads_per_chunk == thread / threads_per_chunk ? partner : thread;
           for (int i = 0; i < lanes_per_thread; ++i)
-            owned[static_cast<std::size_t>(thread)][static_cast<std::size_t>(i)] += before[static_cast<std::size_t>(source)][static_cast<std::size_t>(i)];
+            owned[static_cast<std::size_t>(thread)][static_cast<std::size_t>(i)] +=
+                before[static_cast<std::size_t>(source)][static_cast<std::size_t>(i)];
         }
       }
       for (int thread = 0; thread < block_threads; thread += threads_per_chunk) {
@@ -95,7 +97,9 @@ template <class T>
 std::vector<T> random_values(std::size_t n, std::uint64_t seed) {
   std::mt19937_64 random(seed);
   std::vector<T> values(n);
-  for (T& value : values) value = std::ldexp(static_cast<T>(static_cast<std::int64_t>(random()) >> 10), -60 + static_cast<int>(random() % 12));
+  for (T& value : values)
+    value =
+        std::ldexp(static_cast<T>(static_cast<std::int64_t>(random()) >> 10), -60 + static_cast<int>(random() % 12));
   return values;
 }
 
@@ -150,7 +154,8 @@ TYPED_TEST(FixedTree, SumsOfZerosInfinitiesAndNaNsHaveTheSameBitsEverywhere) {
   }
   std::string error;
   EXPECT_EQ(sum_bits(inputs[0], "fixed_order:fixed_tree", 2, error), bits_of_value(-T(0)));
-  EXPECT_EQ(sum_bits(inputs[3], "fixed_order:fixed_tree", 2, error), bits_of_value(std::numeric_limits<T>::quiet_NaN()));
+  EXPECT_EQ(sum_bits(inputs[3], "fixed_order:fixed_tree", 2, error),
+            bits_of_value(std::numeric_limits<T>::quiet_NaN()));
 }
 
 TYPED_TEST(FixedTree, TheThreeFormsOfTheTreeAgree) {

@@ -28,7 +28,8 @@ std::vector<T> random_values(std::size_t n, int spread) {
   std::mt19937_64 random(n + static_cast<std::size_t>(spread));
   std::vector<T> values(n);
   for (T& value : values)
-    value = std::ldexp(static_cast<T>(static_cast<std::int64_t>(random()) >> 10), -80 + static_cast<int>(random() % static_cast<unsigned>(spread)));
+    value = std::ldexp(static_cast<T>(static_cast<std::int64_t>(random()) >> 10),
+                       -80 + static_cast<int>(random() % static_cast<unsigned>(spread)));
   return values;
 }
 
@@ -43,8 +44,9 @@ TEST_F(GpuSums, EveryAlgorithmMeetsTheExactAndTheRoundingBound) {
 
 template <class T>
 void expect_cpu_bits(const std::vector<T>& values, const std::string& what) {
-  const std::pair<const char*, const char*> pairs[] = {{"fixed_order:fixed_tree", "cuda_fixed:fixed_tree"},
-                                                       {"order_independent:superaccumulator", "cuda_fixed:order_independent"}};
+  const std::pair<const char*, const char*> pairs[] = {
+      {"fixed_order:fixed_tree", "cuda_fixed:fixed_tree"},
+      {"order_independent:superaccumulator", "cuda_fixed:order_independent"}};
   for (const auto& [on_cpu, on_gpu] : pairs) {
     std::string error;
     const auto expected = sum_bits(values, on_cpu, 2, error);
@@ -67,10 +69,12 @@ void expect_cpu_bits_for_type() {
       expect_cpu_bits(random_values<T>(n, spread), std::to_string(n) + " elements, spread " + std::to_string(spread));
   using Limits = std::numeric_limits<T>;
   const std::vector<std::vector<T>> special = {
-      std::vector<T>(5000, -T(0)),         {-T(0), T(0)},           {Limits::infinity(), T(1)},
-      {Limits::infinity(), -Limits::infinity()}, {Limits::quiet_NaN(), T(1)}, std::vector<T>(5000, Limits::denorm_min()),
+      std::vector<T>(5000, -T(0)),   {-T(0), T(0)},
+      {Limits::infinity(), T(1)},    {Limits::infinity(), -Limits::infinity()},
+      {Limits::quiet_NaN(), T(1)},   std::vector<T>(5000, Limits::denorm_min()),
       {Limits::max(), Limits::max()}};
-  for (const auto& values : special) expect_cpu_bits(values, "special values beginning with " + std::to_string(values[0]));
+  for (const auto& values : special)
+    expect_cpu_bits(values, "special values beginning with " + std::to_string(values[0]));
 }
 
 TEST_F(GpuSums, FixedTreeAndOrderIndependentGiveTheCpusBits) {

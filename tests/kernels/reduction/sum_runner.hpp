@@ -23,34 +23,61 @@ class SumRunner {
   SumRunner(const DeviceConfiguration& configuration, std::size_t n, const char* types, const std::string& algorithm,
             DeviceKind kind = DeviceKind::cpu) {
     auto device = kind == DeviceKind::cpu ? make_cpu_device(configuration) : make_cuda_device(configuration);
-    if (!device) { error_ = device.error().text; return; }
+    if (!device) {
+      error_ = device.error().text;
+      return;
+    }
     device_ = std::move(*device);
-    if (auto active = device_->activate(); !active) { error_ = active.error().text; return; }
+    if (auto active = device_->activate(); !active) {
+      error_ = active.error().text;
+      return;
+    }
     operation_ = make_sum_operation();
     const std::string id = "sum/n" + std::to_string(n) + "/" + types + "/vector/" + algorithm;
     const auto name = parse_case_id(id);
-    if (!name) { error_ = name.error().text; return; }
+    if (!name) {
+      error_ = name.error().text;
+      return;
+    }
     const Provider* provider = operation_->find_provider(name->algorithm.provider);
-    if (provider == nullptr) { error_ = "no provider " + name->algorithm.provider; return; }
+    if (provider == nullptr) {
+      error_ = "no provider " + name->algorithm.provider;
+      return;
+    }
     auto plan = provider->plan(name->problem, name->algorithm, *device_);
-    if (!plan) { error_ = plan.error().text; return; }
+    if (!plan) {
+      error_ = plan.error().text;
+      return;
+    }
     plan_ = std::move(*plan);
     auto stream = device_->make_stream();
-    if (!stream) { error_ = stream.error().text; return; }
+    if (!stream) {
+      error_ = stream.error().text;
+      return;
+    }
     stream_ = std::move(*stream);
     auto in = device_->allocate(plan_->inputs()[0].bytes()), out = device_->allocate(plan_->outputs()[0].bytes());
     DeviceConfiguration aligned;  // a workspace is aligned to 64 bytes whatever the placement of tensors
     auto work_device = kind == DeviceKind::cpu ? make_cpu_device(aligned) : make_cuda_device(aligned);
-    if (!in || !out || !work_device) { error_ = "cannot allocate"; return; }
+    if (!in || !out || !work_device) {
+      error_ = "cannot allocate";
+      return;
+    }
     work_device_ = std::move(*work_device);
     auto work = work_device_->allocate(std::max<std::size_t>(64, plan_->workspace_bytes()));
-    if (!work) { error_ = work.error().text; return; }
+    if (!work) {
+      error_ = work.error().text;
+      return;
+    }
     in_ = std::move(*in);
     out_ = std::move(*out);
     work_ = std::move(*work);
     const Tensor source{plan_->inputs()[0], in_->region()}, target{plan_->outputs()[0], out_->region()};
     auto op = plan_->bind({&source, 1}, {&target, 1}, work_->region(), *stream_);
-    if (!op) { error_ = op.error().text; return; }
+    if (!op) {
+      error_ = op.error().text;
+      return;
+    }
     op_ = std::move(*op);
   }
 

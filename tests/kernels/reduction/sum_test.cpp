@@ -61,8 +61,9 @@ TEST_F(Sums, FixedOrderAndOrderIndependentSumsHaveOneResultEach) {
   std::mt19937_64 random(11);
   std::vector<float> values(300001);
   for (float& value : values) value = static_cast<float>(static_cast<std::int64_t>(random()) >> 20) * 0x1p-43f;
-  for (const char* algorithm : {"fixed_order:fixed_tree", "fixed_order:two_pass", "fixed_order:kahan", "fixed_order:f64_accumulator",
-                                "order_independent:exact_window", "order_independent:superaccumulator"}) {
+  for (const char* algorithm :
+       {"fixed_order:fixed_tree", "fixed_order:two_pass", "fixed_order:kahan", "fixed_order:f64_accumulator",
+        "order_independent:exact_window", "order_independent:superaccumulator"}) {
     std::string error;
     const auto first = sum_bits(values, algorithm, 1, error);
     ASSERT_EQ(error, "");
@@ -72,7 +73,8 @@ TEST_F(Sums, FixedOrderAndOrderIndependentSumsHaveOneResultEach) {
     }
     if (std::string(algorithm) == "order_independent:superaccumulator") continue;  // has no instruction sets
     for (auto isa : reduction::available_isas()) {
-      EXPECT_EQ(sum_bits(values, algorithm + ("@isa=" + std::string(to_text(isa))), 3, error), first) << algorithm << " " << to_text(isa);
+      EXPECT_EQ(sum_bits(values, algorithm + ("@isa=" + std::string(to_text(isa))), 3, error), first)
+          << algorithm << " " << to_text(isa);
       EXPECT_EQ(error, "");
     }
     DeviceConfiguration odd;
@@ -90,12 +92,14 @@ TEST_F(Sums, OrderIndependentSumsIgnoreTheOrderOfTheInput) {
   for (int spread : {4, 50, 200}) {
     std::vector<float> values(50000);
     for (float& value : values)
-      value = std::ldexp(static_cast<float>(static_cast<std::int32_t>(random())), -110 + static_cast<int>(random() % static_cast<unsigned>(spread)));
+      value = std::ldexp(static_cast<float>(static_cast<std::int32_t>(random())),
+                         -110 + static_cast<int>(random() % static_cast<unsigned>(spread)));
     const float exact = testing::exact_sum(values);
     std::string error;
     for (int order = 0; order < 4; ++order) {
       for (const char* algorithm : {"order_independent:exact_window", "order_independent:superaccumulator"}) {
-        EXPECT_EQ(sum_bits(values, algorithm, 3, error), testing::bits_of_value(exact)) << algorithm << ", order " << order;
+        EXPECT_EQ(sum_bits(values, algorithm, 3, error), testing::bits_of_value(exact))
+            << algorithm << ", order " << order;
         EXPECT_EQ(error, "");
       }
       std::shuffle(values.begin(), values.end(), random);
@@ -116,7 +120,8 @@ TEST_F(Sums, ContendedAtomicsGiveMoreThanOneResult) {
   ASSERT_TRUE(runner.set(values));
   std::set<std::uint32_t> results;
   for (int run = 0; run < 60 && results.size() < 2; ++run) results.insert(runner.bits<float>());
-  if (results.size() < 2) GTEST_SKIP() << "60 runs on " << available_cores() << " cores gave one result: nothing ran at the same time";
+  if (results.size() < 2)
+    GTEST_SKIP() << "60 runs on " << available_cores() << " cores gave one result: nothing ran at the same time";
   EXPECT_GE(results.size(), 2u);
 }
 
@@ -142,7 +147,9 @@ TEST_F(Sums, BadProblemsAreRefusedInOneLine) {
 }
 
 TEST_F(Sums, BadAlgorithmsAndOptionsAreRefusedWithWhatWouldBeRight) {
-  const auto error = [](const std::string& algorithm) { return SumRunner({}, 100, "f32_f32_strict", algorithm).error(); };
+  const auto error = [](const std::string& algorithm) {
+    return SumRunner({}, 100, "f32_f32_strict", algorithm).error();
+  };
   EXPECT_NE(error("openmp:reduction_sideways").find("reduction_static"), std::string::npos);
   EXPECT_NE(error("fixed_order:fixed_tree@lanes=32").find("isa"), std::string::npos);
   EXPECT_NE(error("fixed_order:fixed_tree@isa=neon").find("avx512"), std::string::npos);

@@ -132,7 +132,9 @@ TYPED_TEST(ExactSums, SpecialValues) {
       {"overflow in the middle is not overflow", {huge, huge, huge, -huge, -huge}, huge},
       {"overflow", {huge, huge}, infinity},
       {"overflow below", {-huge, -huge}, -infinity},
-      {"half an ulp above the largest: tie to even, infinity", {huge, std::ldexp(T(1), Limits::max_exponent - Limits::digits - 1)}, infinity},
+      {"half an ulp above the largest: tie to even, infinity",
+       {huge, std::ldexp(T(1), Limits::max_exponent - Limits::digits - 1)},
+       infinity},
       {"just below that tie", {huge, std::ldexp(T(1), Limits::max_exponent - Limits::digits - 1), -tiny}, huge},
       {"tie to even, down", {T(1), ulp / 2}, T(1)},
       {"tie to even, up", {T(1) + ulp, ulp / 2}, T(1) + 2 * ulp},
@@ -203,7 +205,8 @@ TYPED_TEST(ExactSums, ExtremesOfTheWindowStayExact) {
     expect_sum(values, exact_sum(values), "largest");
     for (std::size_t i = 0; i < values.size(); i += 2) values[i] = std::ldexp(std::nextafter(T(2), T(0)), -spread);
     expect_sum(values, exact_sum(values), "alternating");
-    for (std::size_t i = 1; i < values.size(); ++i) values[i] = std::ldexp(T(1) + std::numeric_limits<T>::epsilon(), -spread);
+    for (std::size_t i = 1; i < values.size(); ++i)
+      values[i] = std::ldexp(T(1) + std::numeric_limits<T>::epsilon(), -spread);
     expect_sum(values, exact_sum(values), "one large");
   }
 }
@@ -214,7 +217,8 @@ TYPED_TEST(ExactSums, CarriesDoNotChangeTheValue) {
   std::mt19937_64 random(3);
   std::int64_t often[Slots::slots] = {}, never[Slots::slots] = {};
   for (int i = 0; i < 20000; ++i) {
-    const T value = std::ldexp(static_cast<T>(static_cast<std::int64_t>(random()) >> 12), static_cast<int>(random() % 60) - 80);
+    const T value =
+        std::ldexp(static_cast<T>(static_cast<std::int64_t>(random()) >> 12), static_cast<int>(random() % 60) - 80);
     reduction::deposit<T>(value, [&](int slot, std::int64_t amount) { never[slot] += amount; });
     reduction::deposit<T>(value, [&](int slot, std::int64_t amount) { often[slot] += amount; });
     if (i % 97 == 0) reduction::carry_limbs(often, Slots::limbs);

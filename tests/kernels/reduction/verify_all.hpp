@@ -57,7 +57,8 @@ inline void verify_all(const Operation& operation, const Problem& problem, Devic
       const auto found = (*reference)->check(offer.algorithm, results);
       ASSERT_TRUE(found.has_value()) << name << ": " << found.error().text;
       EXPECT_TRUE(found->passed) << name << ": " << found->reason;
-      if (offer.algorithm.name == "exact_window" || offer.algorithm.name == "superaccumulator" || offer.algorithm.name == "order_independent") {
+      if (offer.algorithm.name == "exact_window" || offer.algorithm.name == "superaccumulator" ||
+          offer.algorithm.name == "order_independent") {
         EXPECT_EQ(found->max_ulp, 0u) << name;
       }
       for (const auto& buffer : buffers) EXPECT_FALSE(buffer->damaged_guard().has_value()) << name;

@@ -38,8 +38,10 @@ Updates random_updates(std::size_t n, std::int32_t bins, std::int32_t hot, int s
   const int lowest = spread > 60 ? -120 : -30;  // sums stay finite
   for (std::size_t i = 0; i < n; ++i) {
     const auto significand = static_cast<float>(static_cast<std::int64_t>(random()) >> 38);
-    updates.values.push_back(std::ldexp(significand, lowest + static_cast<int>(random() % static_cast<unsigned>(spread))));
-    updates.indices.push_back(static_cast<std::int32_t>(random() % static_cast<std::uint64_t>(hot > 0 ? 2 * bins : bins)));
+    updates.values.push_back(
+        std::ldexp(significand, lowest + static_cast<int>(random() % static_cast<unsigned>(spread))));
+    updates.indices.push_back(
+        static_cast<std::int32_t>(random() % static_cast<std::uint64_t>(hot > 0 ? 2 * bins : bins)));
   }
   return updates;
 }
@@ -68,7 +70,8 @@ float naive_tree(const std::vector<float>& x) {
   }
   while (nodes.size() > 1) {
     std::vector<float> above;
-    for (std::size_t i = 0; i < nodes.size(); i += 2) above.push_back(i + 1 < nodes.size() ? nodes[i] + nodes[i + 1] : nodes[i]);
+    for (std::size_t i = 0; i < nodes.size(); i += 2)
+      above.push_back(i + 1 < nodes.size() ? nodes[i] + nodes[i + 1] : nodes[i]);
     nodes = above;
   }
   return 0.0f + nodes[0];
@@ -76,8 +79,9 @@ float naive_tree(const std::vector<float>& x) {
 
 /// Bins of every length that the code treats apart: empty, a few, one chunk, many chunks.
 std::vector<Updates> typical() {
-  return {random_updates(1, 1, 0),       random_updates(7, 3, 1),        random_updates(200, 1000, 0), random_updates(5000, 5000, 64),
-          random_updates(40000, 300, 0), random_updates(70001, 50, 1), random_updates(30000, 1, 0),  random_updates(60000, 40000, 2)};
+  return {random_updates(1, 1, 0),        random_updates(7, 3, 1),        random_updates(200, 1000, 0),
+          random_updates(5000, 5000, 64), random_updates(40000, 300, 0),  random_updates(70001, 50, 1),
+          random_updates(30000, 1, 0),    random_updates(60000, 40000, 2)};
 }
 
 TEST(ScatterAdd, EveryAlgorithmMeetsTheExactAndTheRoundingBound) {
@@ -87,7 +91,8 @@ TEST(ScatterAdd, EveryAlgorithmMeetsTheExactAndTheRoundingBound) {
   ASSERT_TRUE(device.has_value());
   ASSERT_TRUE((*device)->activate().has_value());
   const auto operation = make_scatter_add_operation();
-  for (const char* shape : {"n1_bins1_hot0", "n1000_bins7_hot4", "n5000_bins70000_hot0", "n40000_bins512_hot1", "n30011_bins16_hot16"})
+  for (const char* shape :
+       {"n1_bins1_hot0", "n1000_bins7_hot4", "n5000_bins70000_hot0", "n40000_bins512_hot1", "n30011_bins16_hot16"})
     for (InputFill fill : {InputFill::exact, InputFill::rounding, InputFill::wide})
       testing::verify_all(*operation, {"scatter_add", shape, "f32_f32_strict", "vector"}, **device, fill);
 }
@@ -100,7 +105,8 @@ TEST(ScatterAdd, IndexOrderHasTheSameBitsInItsThreeForms) {
     for (const auto& values : bins) expected.push_back(bits_of(std::accumulate(values.begin(), values.end(), 0.0f)));
     for (int threads : {1, 2, 3, 4, 8})
       for (const char* algorithm : {"fixed_order:serial", "fixed_order:owner_scan", "fixed_order:sort_in_order"}) {
-        EXPECT_EQ(scatter_bits(updates, algorithm, threads, error), expected) << updates.problem() << algorithm << ", " << threads << " threads";
+        EXPECT_EQ(scatter_bits(updates, algorithm, threads, error), expected)
+            << updates.problem() << algorithm << ", " << threads << " threads";
         EXPECT_EQ(error, "");
       }
   }
@@ -112,7 +118,8 @@ TEST(ScatterAdd, SortTreeFollowsItsDefinitionOnEveryThreadCount) {
     std::vector<std::uint32_t> expected;
     for (const auto& values : by_bin(updates)) expected.push_back(bits_of(naive_tree(values)));
     for (int threads : {1, 2, 3, 4, 8}) {
-      EXPECT_EQ(scatter_bits(updates, "fixed_order:sort_tree", threads, error), expected) << updates.problem() << ", " << threads << " threads";
+      EXPECT_EQ(scatter_bits(updates, "fixed_order:sort_tree", threads, error), expected)
+          << updates.problem() << ", " << threads << " threads";
       EXPECT_EQ(error, "");
     }
   }
@@ -126,7 +133,8 @@ TEST(ScatterAdd, WarpsOnCudaFollowTheSameTree) {
     for (std::size_t first = 0; first < n; first += 2048) {
       float threads[32];
       for (int thread = 0; thread < 32; ++thread)
-        threads[thread] = scatter_add::sum_own_lanes(values.data() + first, static_cast<std::int64_t>(std::min<std::size_t>(2048, n - first)), thread);
+        threads[thread] = scatter_add::sum_own_lanes(
+            values.data() + first, static_cast<std::int64_t>(std::min<std::size_t>(2048, n - first)), thread);
       for (int distance = 16; distance > 0; distance /= 2)  // __shfl_down_sync
         for (int thread = 0; thread < 32; ++thread) threads[thread] += threads[std::min(31, thread + distance)];
       chunks.add(threads[0]);
@@ -137,12 +145,14 @@ TEST(ScatterAdd, WarpsOnCudaFollowTheSameTree) {
 
 TEST(ScatterAdd, OrderIndependentIsCorrectlyRoundedWhateverTheOrder) {
   std::mt19937 random(5);
-  for (Updates updates : {random_updates(20000, 100, 0), random_updates(20000, 30, 2, 200), random_updates(300, 400, 1)}) {
+  for (Updates updates :
+       {random_updates(20000, 100, 0), random_updates(20000, 30, 2, 200), random_updates(300, 400, 1)}) {
     std::vector<std::uint32_t> expected;
     for (const auto& values : by_bin(updates)) expected.push_back(bits_of(0.0f + testing::exact_sum(values)));
     std::string error;
     for (int order = 0; order < 4; ++order) {
-      EXPECT_EQ(scatter_bits(updates, "order_independent:superaccumulator", 1 + order, error), expected) << updates.problem() << order;
+      EXPECT_EQ(scatter_bits(updates, "order_independent:superaccumulator", 1 + order, error), expected)
+          << updates.problem() << order;
       EXPECT_EQ(error, "");
       const auto seed = random();
       std::shuffle(updates.values.begin(), updates.values.end(), std::mt19937(seed));
@@ -159,8 +169,8 @@ TEST(ScatterAdd, ZerosInfinitiesAndNaNsHaveOneResult) {
   updates.indices = {0, 1, 1, 2, 2, 3, 3, 4, 4};
   const std::vector<std::uint32_t> expected = {0, bits_of(infinity), 0x7FC00000u, 0x7FC00000u, 0, 0};
   std::string error;
-  for (const char* algorithm : {"fixed_order:serial", "fixed_order:owner_scan", "fixed_order:sort_in_order", "fixed_order:sort_tree",
-                                "order_independent:superaccumulator"}) {
+  for (const char* algorithm : {"fixed_order:serial", "fixed_order:owner_scan", "fixed_order:sort_in_order",
+                                "fixed_order:sort_tree", "order_independent:superaccumulator"}) {
     EXPECT_EQ(scatter_bits(updates, algorithm, 2, error), expected) << algorithm;
     EXPECT_EQ(error, "");
   }
@@ -171,7 +181,8 @@ TEST(ScatterAdd, PartialsInThreadOrderRepeatAndDependOnTheNumberOfThreads) {
   std::string error;
   const auto three = scatter_bits(updates, "openmp:thread_partials_in_order", 3, error);
   ASSERT_EQ(error, "");
-  for (int run = 0; run < 5; ++run) EXPECT_EQ(scatter_bits(updates, "openmp:thread_partials_in_order", 3, error), three);
+  for (int run = 0; run < 5; ++run)
+    EXPECT_EQ(scatter_bits(updates, "openmp:thread_partials_in_order", 3, error), three);
   EXPECT_NE(scatter_bits(updates, "openmp:thread_partials_in_order", 2, error), three);
 }
 
@@ -179,9 +190,11 @@ TEST(ScatterAdd, ContendedAtomicsGiveMoreThanOneResult) {
   const Updates updates = random_updates(200000, 4, 1);
   std::set<std::vector<std::uint32_t>> results;
   std::string error;
-  for (int run = 0; run < 40 && results.size() < 2; ++run) results.insert(scatter_bits(updates, "openmp:atomic", 4, error));
+  for (int run = 0; run < 40 && results.size() < 2; ++run)
+    results.insert(scatter_bits(updates, "openmp:atomic", 4, error));
   ASSERT_EQ(error, "");
-  if (results.size() < 2) GTEST_SKIP() << "40 runs on " << available_cores() << " cores gave one result: nothing ran at the same time";
+  if (results.size() < 2)
+    GTEST_SKIP() << "40 runs on " << available_cores() << " cores gave one result: nothing ran at the same time";
   EXPECT_GE(results.size(), 2u);
 }
 
@@ -233,7 +246,8 @@ TEST(ScatterAdd, AWorkspaceThatWouldTakeTheMachineIsDeclinedWithTheReason) {
   const auto device = make_cpu_device(configuration);
   ASSERT_TRUE(device.has_value());
   const auto operation = make_scatter_add_operation();
-  const auto offers = operation->find_provider("order_independent")->offers({"scatter_add", "n5_bins16777216_hot0", "f32_f32_strict", "vector"}, **device);
+  const auto offers = operation->find_provider("order_independent")
+                          ->offers({"scatter_add", "n5_bins16777216_hot0", "f32_f32_strict", "vector"}, **device);
   ASSERT_TRUE(offers.has_value());
   ASSERT_TRUE(offers->at(0).unsupported.has_value());
   EXPECT_NE(offers->at(0).unsupported->text.find("MiB"), std::string::npos);

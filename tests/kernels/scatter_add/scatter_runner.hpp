@@ -16,15 +16,18 @@ struct Updates {
   std::vector<std::int32_t> indices;
   std::int32_t bins = 1, hot = 0;
   std::string problem() const {
-    return "scatter_add/n" + std::to_string(values.size()) + "_bins" + std::to_string(bins) + "_hot" + std::to_string(hot) +
-           "/f32_f32_strict/vector/";
+    return "scatter_add/n" + std::to_string(values.size()) + "_bins" + std::to_string(bins) + "_hot" +
+           std::to_string(hot) + "/f32_f32_strict/vector/";
   }
 };
 
 /// The bins' bits; empty on a failure, whose reason is in `error`.
-inline std::vector<std::uint32_t> scatter_bits(const Updates& updates, const std::string& algorithm, int threads, std::string& error,
-                                               DeviceKind kind = DeviceKind::cpu) {
-  const auto fail = [&](const std::string& text) { error = text; return std::vector<std::uint32_t>{}; };
+inline std::vector<std::uint32_t> scatter_bits(const Updates& updates, const std::string& algorithm, int threads,
+                                               std::string& error, DeviceKind kind = DeviceKind::cpu) {
+  const auto fail = [&](const std::string& text) {
+    error = text;
+    return std::vector<std::uint32_t>{};
+  };
   error.clear();
   DeviceConfiguration configuration;
   configuration.threads = threads;
@@ -40,7 +43,8 @@ inline std::vector<std::uint32_t> scatter_bits(const Updates& updates, const std
   if (!plan) return fail(plan.error().text);
   const auto stream = (*device)->make_stream();
   if (!stream) return fail(stream.error().text);
-  const auto values = (*device)->allocate(updates.values.size() * 4), indices = (*device)->allocate(updates.indices.size() * 4);
+  const auto values = (*device)->allocate(updates.values.size() * 4),
+             indices = (*device)->allocate(updates.indices.size() * 4);
   const auto out = (*device)->allocate(static_cast<std::size_t>(updates.bins) * 4);
   const auto workspace = (*device)->allocate(std::max<std::size_t>(64, (*plan)->workspace_bytes()));
   if (!values || !indices || !out || !workspace) return fail("cannot allocate");

@@ -66,7 +66,11 @@ int main(int count, char** arguments) {
         input = take(device->allocate(in.bytes()));
         demand(device->fill({in, input->region()}, take(operation->fill(problem, in, {})), *stream));
       }
-      Arm arm{offer.algorithm, take(device->allocate(out.bytes())), take(device->allocate(std::max<std::size_t>(64, plan->workspace_bytes()))), {}, {}};
+      Arm arm{offer.algorithm,
+              take(device->allocate(out.bytes())),
+              take(device->allocate(std::max<std::size_t>(64, plan->workspace_bytes()))),
+              {},
+              {}};
       const Tensor source{in, input->region()}, target{out, arm.output->region()};
       arm.op = take(plan->bind({&source, 1}, {&target, 1}, arm.workspace->region(), *stream));
       arms.push_back(std::move(arm));
