@@ -29,7 +29,8 @@ std::string own_path(const std::filesystem::path& membership, const std::string&
     const auto first = line.find(':'), second = line.find(':', first + 1);
     if (first == std::string::npos || second == std::string::npos) continue;
     const std::string names = "," + line.substr(first + 1, second - first - 1) + ",";
-    if (controller.empty() ? names == ",," : names.find("," + controller + ",") != std::string::npos) return line.substr(second + 1);
+    if (controller.empty() ? names == ",," : names.find("," + controller + ",") != std::string::npos)
+      return line.substr(second + 1);
   }
   return {};
 }

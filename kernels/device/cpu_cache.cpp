@@ -34,8 +34,11 @@ std::size_t total_cache_bytes(const std::filesystem::path& cpus) {
   std::error_code error;
   for (std::filesystem::directory_iterator cpu(cpus, error), end; !error && cpu != end; cpu.increment(error)) {
     std::error_code inner;
-    for (std::filesystem::directory_iterator cache(cpu->path() / "cache", inner); !inner && cache != end; cache.increment(inner)) {
-      if (cache->path().filename().string().rfind("index", 0) != 0 || read_word(cache->path() / "type") == "Instruction") continue;
+    for (std::filesystem::directory_iterator cache(cpu->path() / "cache", inner); !inner && cache != end;
+         cache.increment(inner)) {
+      if (cache->path().filename().string().rfind("index", 0) != 0 ||
+          read_word(cache->path() / "type") == "Instruction")
+        continue;
       const std::string name = read_word(cache->path() / "level") + " " + read_word(cache->path() / "type") + " " +
                                read_word(cache->path() / "shared_cpu_list");
       if (counted.insert(name).second) total += parse_size(read_word(cache->path() / "size"));

@@ -76,7 +76,8 @@ class CpuStream final : public Stream {
 std::string processor_name() {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);)
-    if (line.rfind("model name", 0) == 0 && line.find(": ") != std::string::npos) return line.substr(line.find(": ") + 2);
+    if (line.rfind("model name", 0) == 0 && line.find(": ") != std::string::npos)
+      return line.substr(line.find(": ") + 2);
   return "CPU";
 }
 
@@ -129,7 +130,8 @@ class CpuDevice final : public Device {
   }
   Status copy(Region target, Region source, Stream&) override {
     if (target.bytes != source.bytes)
-      return invalid_input("cannot copy " + std::to_string(source.bytes) + " bytes into " + std::to_string(target.bytes));
+      return invalid_input("cannot copy " + std::to_string(source.bytes) + " bytes into " +
+                           std::to_string(target.bytes));
     copy_bytes(target.data, source.data, source.bytes);
     return {};
   }
@@ -141,7 +143,8 @@ class CpuDevice final : public Device {
       eviction_bytes_ = std::min<std::size_t>(caches ? caches + caches / 2 : 96u << 20, std::size_t{1} << 30);
       eviction_.reset(std::malloc(eviction_bytes_));
       if (!eviction_)
-        return failure("cannot allocate " + std::to_string(eviction_bytes_) + " bytes to evict the caches", Reason::Kind::out_of_memory);
+        return failure("cannot allocate " + std::to_string(eviction_bytes_) + " bytes to evict the caches",
+                       Reason::Kind::out_of_memory);
     }
     auto* memory = static_cast<unsigned char*>(eviction_.get());
     const int value = ++eviction_count_ & 0xFF;

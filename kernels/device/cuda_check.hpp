@@ -9,8 +9,8 @@
 
 namespace detbench {
 
-/// "file.cpp: cudaMalloc(...): out of memory"; the error is taken off the runtime, so that a later check does not see it
-/// again (a sticky one comes back by itself).
+/// "file.cpp: cudaMalloc(...): out of memory"; the error is taken off the runtime, so that a later check does not see
+/// it again (a sticky one comes back by itself).
 inline Reason cuda_reason(cudaError_t error, const char* call, std::string file) {
   cudaGetLastError();
   file.erase(0, file.find_last_of('/') + 1);

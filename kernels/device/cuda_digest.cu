@@ -17,7 +17,8 @@ __device__ void add_lanes(DigestLanes& to, const DigestLanes& from) {
 /// The sum over the 32 lanes of a warp, in every lane.
 __device__ DigestLanes warp_sum(DigestLanes sum) {
   for (int distance = warp_lanes / 2; distance > 0; distance /= 2)
-    add_lanes(sum, {{__shfl_xor_sync(0xFFFFFFFFu, sum.lane[0], distance), __shfl_xor_sync(0xFFFFFFFFu, sum.lane[1], distance)}});
+    add_lanes(sum, {{__shfl_xor_sync(0xFFFFFFFFu, sum.lane[0], distance),
+                     __shfl_xor_sync(0xFFFFFFFFu, sum.lane[1], distance)}});
   return sum;
 }
 
@@ -30,13 +31,15 @@ __device__ void add_term(DigestLanes& total, const DigestLanes& sum, std::int64_
 __device__ void store_total(const DigestLanes& total, std::uint64_t* accumulators) {
   if (threadIdx.x % warp_lanes != 0) return;
   for (int lane = 0; lane < 2; ++lane)
-    atomicAdd(reinterpret_cast<unsigned long long*>(accumulators) + lane, static_cast<unsigned long long>(total.lane[lane]));
+    atomicAdd(reinterpret_cast<unsigned long long*>(accumulators) + lane,
+              static_cast<unsigned long long>(total.lane[lane]));
 }
 
-/// Full chunks of contiguous memory that starts at a multiple of 16 bytes. A thread takes 4 neighbouring words at a time;
-/// their keys lie in shared memory as two halves, so that neighbouring threads read neighbouring 16 bytes (no bank
-/// conflicts), and serve two chunks, so that reading keys does not take longer than reading memory.
-__global__ void __launch_bounds__(block_threads) contiguous_chunks(const uint4* memory, std::int64_t chunks, std::uint64_t* accumulators) {
+/// Full chunks of contiguous memory that starts at a multiple of 16 bytes. A thread takes 4 neighbouring words at a
+/// time; their keys lie in shared memory as two halves, so that neighbouring threads read neighbouring 16 bytes (no
+/// bank conflicts), and serve two chunks, so that reading keys does not take longer than reading memory.
+__global__ void __launch_bounds__(block_threads)
+    contiguous_chunks(const uint4* memory, std::int64_t chunks, std::uint64_t* accumulators) {
   __shared__ ulonglong2 keys[2][2][segments][warp_lanes];  // lane of the digest, half, segment, thread
   for (int i = threadIdx.x; i < 2 * digest_chunk_words / 2; i += block_threads) {
     const int lane = i / (digest_chunk_words / 2), pair = i % (digest_chunk_words / 2), position = 2 * pair;
@@ -76,8 +79,9 @@ __global__ void __launch_bounds__(block_threads) contiguous_chunks(const uint4* 
 /// Chunks [first, chunks) of any layout, type and address. Neighbouring warps take neighbouring chunks, whose elements
 /// share memory sectors in layouts where they are not neighbours.
 template <class T, bool aligned>
-__global__ void __launch_bounds__(block_threads) layout_chunks(const unsigned char* memory, const __grid_constant__ LayoutIndex layout,
-                                                              std::int64_t first, std::int64_t chunks, std::uint64_t* accumulators) {
+__global__ void __launch_bounds__(block_threads)
+    layout_chunks(const unsigned char* memory, const __grid_constant__ LayoutIndex layout, std::int64_t first,
+                  std::int64_t chunks, std::uint64_t* accumulators) {
   __shared__ std::uint64_t keys[2][digest_chunk_words];
   for (int i = threadIdx.x; i < 2 * digest_chunk_words; i += block_threads)
     keys[i / digest_chunk_words][i % digest_chunk_words] = digest_key(i / digest_chunk_words, i % digest_chunk_words);
@@ -90,14 +94,16 @@ __global__ void __launch_bounds__(block_threads) layout_chunks(const unsigned ch
     DigestLanes sum;
 #pragma unroll 4
     for (int position = thread; position < digest_chunk_words; position += warp_lanes)
-      digest_add_word(sum, digest_word<T, aligned>(memory, layout, chunk * digest_chunk_words + position), keys[0][position], keys[1][position]);
+      digest_add_word(sum, digest_word<T, aligned>(memory, layout, chunk * digest_chunk_words + position),
+                      keys[0][position], keys[1][position]);
     add_term(total, warp_sum(sum), chunk);
   }
   store_total(total, accumulators);
 }
 
 int grid_for(std::int64_t work_per_warp, int multiprocessors) {
-  const std::int64_t blocks = (work_per_warp + block_warps - 1) / block_warps, most = 4 * static_cast<std::int64_t>(multiprocessors);
+  const std::int64_t blocks = (work_per_warp + block_warps - 1) / block_warps,
+                     most = 4 * static_cast<std::int64_t>(multiprocessors);
   return static_cast<int>(blocks < most ? blocks : most);
 }
 
@@ -117,12 +123,14 @@ Status enqueue_digest(const Tensor& tensor, std::uint64_t* accumulators, int mul
   const auto layout = make_layout_index(tensor.spec);
   if (!layout) return tl::unexpected<Reason>(layout.error());
   const auto* memory = static_cast<const unsigned char*>(tensor.region.data);
-  const std::int64_t element_bytes = static_cast<std::int64_t>(size_of(tensor.spec.type)), bytes = layout->elements * element_bytes;
+  const std::int64_t element_bytes = static_cast<std::int64_t>(size_of(tensor.spec.type)),
+                     bytes = layout->elements * element_bytes;
   const std::int64_t chunks = digest_chunk_count(bytes);
   std::int64_t done = 0;
   if (layout->contiguous && reinterpret_cast<std::uintptr_t>(memory) % 16 == 0 && bytes >= digest_chunk_bytes) {
     done = bytes / digest_chunk_bytes;
-    contiguous_chunks<<<grid_for((done + 1) / 2, multiprocessors), block_threads, 0, stream>>>(reinterpret_cast<const uint4*>(memory), done, accumulators);
+    contiguous_chunks<<<grid_for((done + 1) / 2, multiprocessors), block_threads, 0, stream>>>(
+        reinterpret_cast<const uint4*>(memory), done, accumulators);
     DETBENCH_CUDA_TRY(cudaGetLastError());
   }
   if (done == chunks) return {};

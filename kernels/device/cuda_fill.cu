@@ -22,22 +22,27 @@ __device__ void store_element(unsigned char* memory, std::int64_t offset, T valu
 }
 
 template <DataType type>
-__global__ void __launch_bounds__(block_threads) fill_groups(unsigned char* memory, const __grid_constant__ LayoutIndex layout, FillPlan plan, bool aligned) {
+__global__ void __launch_bounds__(block_threads)
+    fill_groups(unsigned char* memory, const __grid_constant__ LayoutIndex layout, FillPlan plan, bool aligned) {
   using Storage = FillStorage<type>;
   using Group = FillGroup<typename Storage::Computed>;
   const int size = Group::size(plan.kind), calls = Group::calls(plan.kind);
-  const std::int64_t groups = (layout.elements + size - 1) / size, step = static_cast<std::int64_t>(gridDim.x) * block_threads;
-  for (std::int64_t group = static_cast<std::int64_t>(blockIdx.x) * block_threads + threadIdx.x; group < groups; group += step) {
+  const std::int64_t groups = (layout.elements + size - 1) / size,
+                     step = static_cast<std::int64_t>(gridDim.x) * block_threads;
+  for (std::int64_t group = static_cast<std::int64_t>(blockIdx.x) * block_threads + threadIdx.x; group < groups;
+       group += step) {
     typename Storage::Computed values[Group::max_size];
     PhiloxWords words[max_fill_calls];
 #pragma unroll
     for (int call = 0; call < max_fill_calls; ++call)
-      if (call < calls) words[call] = philox4x32(static_cast<std::uint64_t>(group), static_cast<std::uint32_t>(call), 0, plan.key);
+      if (call < calls)
+        words[call] = philox4x32(static_cast<std::uint64_t>(group), static_cast<std::uint32_t>(call), 0, plan.key);
     Group::convert(plan, words, values);
 #pragma unroll
     for (int j = 0; j < Group::max_size; ++j) {
       const std::int64_t element = group * size + j;
-      if (j < size && element < layout.elements) store_element(memory, layout.offset(element), Storage::store(values[j]), aligned);
+      if (j < size && element < layout.elements)
+        store_element(memory, layout.offset(element), Storage::store(values[j]), aligned);
     }
   }
 }
@@ -58,7 +63,9 @@ Status enqueue_fill(const Tensor& tensor, const FillSpec& spec, cudaStream_t str
   const auto grid = static_cast<unsigned>(blocks < most_blocks ? blocks : most_blocks);
   auto* memory = static_cast<unsigned char*>(tensor.region.data);
   const bool aligned = reinterpret_cast<std::uintptr_t>(memory) % size_of(tensor.spec.type) == 0;
-  with_data_type(tensor.spec.type, [&]<DataType type>() { fill_groups<type><<<grid, block_threads, 0, stream>>>(memory, *layout, *plan, aligned); });
+  with_data_type(tensor.spec.type, [&]<DataType type>() {
+    fill_groups<type><<<grid, block_threads, 0, stream>>>(memory, *layout, *plan, aligned);
+  });
   DETBENCH_CUDA_TRY(cudaGetLastError());
   return {};
 }

@@ -13,14 +13,18 @@ __device__ std::int64_t first_index() { return static_cast<std::int64_t>(blockId
 __device__ std::int64_t index_step() { return static_cast<std::int64_t>(gridDim.x) * block_threads; }
 
 /// Whole words of 8 bytes at a multiple of 8.
-__global__ void __launch_bounds__(block_threads) poison_aligned(std::uint64_t* memory, std::int64_t words, Poison poison, std::uint64_t seed) {
-  for (std::int64_t i = first_index(); i < words; i += index_step()) memory[i] = poison_words(poison, seed, static_cast<std::uint64_t>(i));
+__global__ void __launch_bounds__(block_threads)
+    poison_aligned(std::uint64_t* memory, std::int64_t words, Poison poison, std::uint64_t seed) {
+  for (std::int64_t i = first_index(); i < words; i += index_step())
+    memory[i] = poison_words(poison, seed, static_cast<std::uint64_t>(i));
 }
 
 /// Bytes [first, bytes) at any address.
-__global__ void __launch_bounds__(block_threads) poison_bytes(unsigned char* memory, std::int64_t first, std::int64_t bytes, Poison poison, std::uint64_t seed) {
+__global__ void __launch_bounds__(block_threads)
+    poison_bytes(unsigned char* memory, std::int64_t first, std::int64_t bytes, Poison poison, std::uint64_t seed) {
   for (std::int64_t i = first + first_index(); i < bytes; i += index_step())
-    memory[i] = static_cast<unsigned char>(poison_words(poison, seed, static_cast<std::uint64_t>(i / 8)) >> 8 * (i % 8));
+    memory[i] =
+        static_cast<unsigned char>(poison_words(poison, seed, static_cast<std::uint64_t>(i / 8)) >> 8 * (i % 8));
 }
 
 __global__ void __launch_bounds__(block_threads) guard_bytes_kernel(unsigned char* zone, std::int64_t bytes) {
@@ -44,24 +48,28 @@ Status enqueue_poison(Region region, Poison poison, std::uint64_t seed, cudaStre
   std::size_t done = 0;
   if (reinterpret_cast<std::uintptr_t>(memory) % 8 == 0 && region.bytes >= 8) {
     const std::size_t words = region.bytes / 8;
-    poison_aligned<<<grid_for(words), block_threads, 0, stream>>>(reinterpret_cast<std::uint64_t*>(memory), static_cast<std::int64_t>(words), poison, seed);
+    poison_aligned<<<grid_for(words), block_threads, 0, stream>>>(reinterpret_cast<std::uint64_t*>(memory),
+                                                                  static_cast<std::int64_t>(words), poison, seed);
     DETBENCH_CUDA_TRY(cudaGetLastError());
     done = words * 8;
   }
   if (done == region.bytes) return {};
-  poison_bytes<<<grid_for(region.bytes - done), block_threads, 0, stream>>>(memory, static_cast<std::int64_t>(done), static_cast<std::int64_t>(region.bytes), poison, seed);
+  poison_bytes<<<grid_for(region.bytes - done), block_threads, 0, stream>>>(
+      memory, static_cast<std::int64_t>(done), static_cast<std::int64_t>(region.bytes), poison, seed);
   DETBENCH_CUDA_TRY(cudaGetLastError());
   return {};
 }
 
 Status enqueue_guard(void* zone, std::size_t bytes, cudaStream_t stream) {
-  guard_bytes_kernel<<<grid_for(bytes), block_threads, 0, stream>>>(static_cast<unsigned char*>(zone), static_cast<std::int64_t>(bytes));
+  guard_bytes_kernel<<<grid_for(bytes), block_threads, 0, stream>>>(static_cast<unsigned char*>(zone),
+                                                                    static_cast<std::int64_t>(bytes));
   DETBENCH_CUDA_TRY(cudaGetLastError());
   return {};
 }
 
 Status enqueue_eviction(void* memory, std::size_t bytes, std::uint32_t round, cudaStream_t stream) {
-  evict<<<grid_for(bytes / 16), block_threads, 0, stream>>>(static_cast<uint4*>(memory), static_cast<std::int64_t>(bytes / 16), round);
+  evict<<<grid_for(bytes / 16), block_threads, 0, stream>>>(static_cast<uint4*>(memory),
+                                                            static_cast<std::int64_t>(bytes / 16), round);
   DETBENCH_CUDA_TRY(cudaGetLastError());
   return {};
 }

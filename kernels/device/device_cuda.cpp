@@ -35,12 +35,14 @@ class CudaBuffer final : public Buffer {
     auto* start = static_cast<char*>(memory->get()) + (placement.start(address) - address);
     auto buffer = std::make_unique<CudaBuffer>(std::move(*memory), start, bytes);
     for (void* zone : {start - guard_bytes, start + bytes})
-      if (const Status written = cuda::enqueue_guard(zone, guard_bytes, nullptr); !written) return tl::unexpected(written.error());
+      if (const Status written = cuda::enqueue_guard(zone, guard_bytes, nullptr); !written)
+        return tl::unexpected(written.error());
     // Streams of ours do not wait for the default one: the guards must stand before anything else may run.
     DETBENCH_CUDA_TRY(cudaStreamSynchronize(nullptr));
     return buffer;
   }
-  CudaBuffer(Memory memory, char* start, std::size_t bytes) : memory_(std::move(memory)), start_(start), bytes_(bytes) {}
+  CudaBuffer(Memory memory, char* start, std::size_t bytes)
+      : memory_(std::move(memory)), start_(start), bytes_(bytes) {}
 
   Region region() const override { return {start_, bytes_}; }
   /// A guard that cannot be read counts as damaged at its first byte: it must never pass for intact.
@@ -111,7 +113,9 @@ Status check_region(const Tensor& tensor) {
 class CudaDevice final : public Device {
  public:
   CudaDevice(const DeviceConfiguration& configuration, const cudaDeviceProp& properties)
-      : configuration_(configuration), name_(properties.name), multiprocessors_(properties.multiProcessorCount),
+      : configuration_(configuration),
+        name_(properties.name),
+        multiprocessors_(properties.multiProcessorCount),
         l2_bytes_(static_cast<std::size_t>(std::max(properties.l2CacheSize, 1 << 20))) {}
   DeviceKind kind() const override { return DeviceKind::cuda; }
   std::string name() const override { return name_; }
@@ -132,7 +136,8 @@ class CudaDevice final : public Device {
     int least = 0, greatest = 0;
     DETBENCH_CUDA_TRY(cudaDeviceGetStreamPriorityRange(&least, &greatest));
     cudaStream_t stream = nullptr;
-    DETBENCH_CUDA_TRY(cudaStreamCreateWithPriority(&stream, cudaStreamNonBlocking, std::clamp(priority, greatest, least)));
+    DETBENCH_CUDA_TRY(
+        cudaStreamCreateWithPriority(&stream, cudaStreamNonBlocking, std::clamp(priority, greatest, least)));
     return std::make_unique<CudaStream>(stream);
   }
   Result<std::unique_ptr<Event>> make_event() override {
@@ -150,14 +155,16 @@ class CudaDevice final : public Device {
       accumulator_bytes_ = bytes;
     }
     auto* accumulators = static_cast<std::uint64_t*>(accumulators_.get());
-    if (const Status zeroed = cuda::enqueue_poison({accumulators, bytes}, Poison::zero, 0, native(stream)); !zeroed) return tl::unexpected(zeroed.error());
+    if (const Status zeroed = cuda::enqueue_poison({accumulators, bytes}, Poison::zero, 0, native(stream)); !zeroed)
+      return tl::unexpected(zeroed.error());
     for (std::size_t i = 0; i < tensors.size(); ++i) {
       Status status = check_region(tensors[i]);
       if (status) status = cuda::enqueue_digest(tensors[i], accumulators + 2 * i, multiprocessors_, native(stream));
       if (!status) return tl::unexpected(status.error());
     }
     std::vector<DigestLanes> totals(tensors.size());
-    if (const Status copied = copy_to_host(totals.data(), {accumulators, bytes}, stream); !copied) return tl::unexpected(copied.error());
+    if (const Status copied = copy_to_host(totals.data(), {accumulators, bytes}, stream); !copied)
+      return tl::unexpected(copied.error());
     std::vector<Digest> digests;
     for (std::size_t i = 0; i < tensors.size(); ++i) digests.push_back(finish_digest(tensors[i].spec, totals[i]));
     return combine(digests);
@@ -181,8 +188,10 @@ class CudaDevice final : public Device {
   }
   Status copy(Region target, Region source, Stream& stream) override {
     if (target.bytes != source.bytes)
-      return invalid_input("cannot copy " + std::to_string(source.bytes) + " bytes into " + std::to_string(target.bytes));
-    DETBENCH_CUDA_TRY(cudaMemcpyAsync(target.data, source.data, source.bytes, cudaMemcpyDeviceToDevice, native(stream)));
+      return invalid_input("cannot copy " + std::to_string(source.bytes) + " bytes into " +
+                           std::to_string(target.bytes));
+    DETBENCH_CUDA_TRY(
+        cudaMemcpyAsync(target.data, source.data, source.bytes, cudaMemcpyDeviceToDevice, native(stream)));
     return {};
   }
   Status evict_caches(Stream& stream) override {
@@ -224,7 +233,8 @@ Result<std::unique_ptr<Device>> make_cuda_device(const DeviceConfiguration& conf
   DETBENCH_CUDA_TRY(cudaGetDeviceProperties(&properties, 0));
   if (const Status image = cuda::check_kernel_image(); !image) {
     const std::string architecture = std::to_string(properties.major) + std::to_string(properties.minor);
-    return no_backend("this build has no code for sm_" + architecture + " (configure with DETBENCH_CUDA_ARCHITECTURES=" + architecture + "); " + image.error().text);
+    return no_backend("this build has no code for sm_" + architecture +
+                      " (configure with DETBENCH_CUDA_ARCHITECTURES=" + architecture + "); " + image.error().text);
   }
   return std::make_unique<CudaDevice>(configuration, properties);
 }

@@ -11,7 +11,8 @@ namespace detbench {
 
 inline constexpr std::size_t guard_bytes = 4096;
 
-/// The pattern changes from byte to byte, so that a kernel which writes a constant, zeros or NaNs cannot repeat it for long.
+/// The pattern changes from byte to byte, so that a kernel which writes a constant, zeros or NaNs cannot repeat it for
+/// long.
 DETBENCH_HOST_DEVICE constexpr unsigned char guard_byte(std::size_t position) {
   return static_cast<unsigned char>(0xA5u ^ (position * 37u) ^ (position >> 8));
 }

@@ -31,7 +31,8 @@ Result<Placement> place(const DeviceConfiguration& configuration, std::size_t by
   placement.alignment_bytes = configuration.alignment_bytes;
   placement.offset_bytes = configuration.offset_bytes;
   if (configuration.placement_seed != 0) {
-    // Whole multiples of the alignment, and of a cache line, so that only the address changes and not what it is aligned to.
+    // Whole multiples of the alignment, and of a cache line, so that only the address changes and not what it is
+    // aligned to.
     const std::size_t unit = std::max<std::size_t>(configuration.alignment_bytes, 64);
     placement.gap_bytes = (1 + mix64(configuration.placement_seed + mix64(count)) % 61) * unit;
   }

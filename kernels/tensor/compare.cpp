@@ -36,7 +36,8 @@ double as_double(DataType type, std::uint64_t bits) {
 }
 
 struct PieceResult {
-  std::uint64_t differing = 0, value_equal = 0, max_ulp = 0, first_element = UINT64_MAX, first_bits = 0, second_bits = 0;
+  std::uint64_t differing = 0, value_equal = 0, max_ulp = 0, first_element = UINT64_MAX, first_bits = 0,
+                second_bits = 0;
   std::uint64_t relative_count = 0;
   double relative_sum = 0, max_abs = 0;
 };
@@ -46,7 +47,8 @@ PieceResult compare_piece(DataType type, const char* a, const char* b, std::int6
   PieceResult result;
   const std::size_t bytes = size_of(type);
   for (std::int64_t i = 0; i < count; ++i) {
-    const std::uint64_t x = load_bits(a + i * static_cast<std::int64_t>(bytes), bytes), y = load_bits(b + i * static_cast<std::int64_t>(bytes), bytes);
+    const std::uint64_t x = load_bits(a + i * static_cast<std::int64_t>(bytes), bytes),
+                        y = load_bits(b + i * static_cast<std::int64_t>(bytes), bytes);
     const double u = as_double(type, x);
     if (x == y) {
       result.relative_count += u != 0 && std::isfinite(u);
@@ -70,8 +72,8 @@ PieceResult compare_piece(DataType type, const char* a, const char* b, std::int6
   return result;
 }
 
-/// Elements that are finite and not zero: a magnitude between zero and infinity. The bits decide, so that equal results,
-/// the common case, are counted as fast as they are read.
+/// Elements that are finite and not zero: a magnitude between zero and infinity. The bits decide, so that equal
+/// results, the common case, are counted as fast as they are read.
 template <class T>
 std::uint64_t countable(const char* a, std::int64_t count, T infinity) {
   constexpr T magnitude = static_cast<T>(~(T{1} << (8 * sizeof(T) - 1)));
@@ -110,7 +112,8 @@ std::uint64_t ulp_distance(DataType type, std::uint64_t a_bits, std::uint64_t b_
       return type == DataType::u8 ? static_cast<std::int64_t>(bits) : static_cast<std::int64_t>(bits << shift) >> shift;
     };
     const std::int64_t a = widen(a_bits), b = widen(b_bits);
-    return a > b ? static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b) : static_cast<std::uint64_t>(b) - static_cast<std::uint64_t>(a);
+    return a > b ? static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b)
+                 : static_cast<std::uint64_t>(b) - static_cast<std::uint64_t>(a);
   }
   const bool a_nan = is_nan(type, a_bits), b_nan = is_nan(type, b_bits);
   if (a_nan || b_nan) return a_nan && b_nan ? 0 : std::uint64_t{1} << 63;
@@ -129,7 +132,8 @@ Result<Comparison> compare_on_host(const Tensor& a, const Tensor& b) {
     return text;
   };
   if (a.spec.type != b.spec.type || a.spec.shape != b.spec.shape)
-    return invalid_input("cannot compare " + describe(a.spec) + " with " + describe(b.spec) + ": type and shape must agree");
+    return invalid_input("cannot compare " + describe(a.spec) + " with " + describe(b.spec) +
+                         ": type and shape must agree");
   const LayoutWalk walk_a(a.spec), walk_b(b.spec);
   const DataType type = a.spec.type;
   const std::size_t bytes = size_of(type);
@@ -176,15 +180,18 @@ void gather_canonical(const Tensor& tensor, std::vector<std::byte>& out) {
   out.resize(static_cast<std::size_t>(elements) * bytes);
 #pragma omp parallel for schedule(static) if (elements > 8 * piece)
   for (std::int64_t first = 0; first < elements; first += piece)
-    gather(walk, bytes, tensor.region.data, first, std::min(piece, elements - first), out.data() + static_cast<std::size_t>(first) * bytes);
+    gather(walk, bytes, tensor.region.data, first, std::min(piece, elements - first),
+           out.data() + static_cast<std::size_t>(first) * bytes);
 }
 
 double element_as_double(const Tensor& tensor, std::int64_t canonical_index) {
   const TensorSpec& spec = tensor.spec;
   std::array<std::int64_t, max_rank> index{};
-  for (std::size_t d = spec.shape.size(); d-- > 0; canonical_index /= spec.shape[d]) index[d] = canonical_index % spec.shape[d];
+  for (std::size_t d = spec.shape.size(); d-- > 0; canonical_index /= spec.shape[d])
+    index[d] = canonical_index % spec.shape[d];
   const auto bytes = size_of(spec.type);
-  const char* at = static_cast<const char*>(tensor.region.data) + spec.layout.offset(index.data()) * static_cast<std::int64_t>(bytes);
+  const char* at = static_cast<const char*>(tensor.region.data) +
+                   spec.layout.offset(index.data()) * static_cast<std::int64_t>(bytes);
   return as_double(spec.type, load_bits(at, bytes));
 }
 

@@ -64,7 +64,8 @@ Digest digest_tensor(const Tensor& tensor) {
   const LayoutWalk walk(tensor.spec);
   const std::size_t element_bytes = size_of(tensor.spec.type);
   const std::int64_t bytes = walk.elements() * static_cast<std::int64_t>(element_bytes);
-  const std::int64_t chunks = digest_chunk_count(bytes), chunk_elements = digest_chunk_bytes / static_cast<std::int64_t>(element_bytes);
+  const std::int64_t chunks = digest_chunk_count(bytes),
+                     chunk_elements = digest_chunk_bytes / static_cast<std::int64_t>(element_bytes);
   const auto* memory = static_cast<const char*>(tensor.region.data);
   const bool contiguous = walk.is_contiguous();
   std::uint64_t lane0 = 0, lane1 = 0;
@@ -75,7 +76,8 @@ Digest digest_tensor(const Tensor& tensor) {
     const std::int64_t begin = chunk * digest_chunk_bytes, size = std::min(digest_chunk_bytes, bytes - begin);
     const char* from = memory + begin;
     if (!contiguous) {
-      gather(walk, element_bytes, memory, chunk * chunk_elements, size / static_cast<std::int64_t>(element_bytes), buffer);
+      gather(walk, element_bytes, memory, chunk * chunk_elements, size / static_cast<std::int64_t>(element_bytes),
+             buffer);
       from = buffer;
     }
     const DigestLanes terms = digest_bytes(from, size, static_cast<std::uint64_t>(chunk));

@@ -1,20 +1,20 @@
 // The arithmetic of the digest, version 1 (METHOD section 8), shared by host and device.
 //
 // A tensor's elements in canonical order, little-endian, without padding, are one string of bytes, cut into chunks of
-// 4 KiB = 1024 words of 32 bits (the last chunk is filled up with zero bytes; the byte length enters at the end). There are
-// two lanes of 64 bits. With word w_i at position i of chunk c, lane L computes, modulo 2^64,
+// 4 KiB = 1024 words of 32 bits (the last chunk is filled up with zero bytes; the byte length enters at the end). There
+// are two lanes of 64 bits. With word w_i at position i of chunk c, lane L computes, modulo 2^64,
 //
-//   s_L(c) = sum over i of k_L[i] * p_L(w_i)        k_L[i]: fixed odd 64-bit constants; p_0(w) = w, p_1(w) = w rotated by 16
-//   t_L    = sum over c of mix64(s_L(c) ^ g_L(c))    mix64: a bijection; g_L(c): mixed chunk number
+//   s_L(c) = sum over i of k_L[i] * p_L(w_i)        k_L[i]: fixed odd 64-bit constants; p_0(w) = w, p_1(w) = w rotated
+//   by 16 t_L    = sum over c of mix64(s_L(c) ^ g_L(c))    mix64: a bijection; g_L(c): mixed chunk number
 //
 // and finally t_L is mixed with type, shape and byte length.
 //
 // Any single changed word changes both lanes. Proof: let w_i become w' != w_i. p_L is a bijection of 32-bit words, so
-// d = p_L(w') - p_L(w_i), as an integer, is not 0 and |d| < 2^32. The sum changes by k_L[i] * d mod 2^64. k_L[i] is odd,
-// hence invertible modulo 2^64, so the product is 0 mod 2^64 only if d is 0 mod 2^64, which |d| < 2^32 rules out. So
-// s_L(c) changes; xor with g_L(c) and mix64 are bijections, so the chunk's term changes; the other terms do not; so t_L
-// changes, and the last step is a bijection of t_L for given type and shape. The same holds for any change that leaves
-// all but one chunk's s_L alone.
+// d = p_L(w') - p_L(w_i), as an integer, is not 0 and |d| < 2^32. The sum changes by k_L[i] * d mod 2^64. k_L[i] is
+// odd, hence invertible modulo 2^64, so the product is 0 mod 2^64 only if d is 0 mod 2^64, which |d| < 2^32 rules out.
+// So s_L(c) changes; xor with g_L(c) and mix64 are bijections, so the chunk's term changes; the other terms do not; so
+// t_L changes, and the last step is a bijection of t_L for given type and shape. The same holds for any change that
+// leaves all but one chunk's s_L alone.
 //
 // Why two lanes see the word in two rotations: every key is odd, so the low bits of s_0 depend on the low bits of the
 // words alone, which are zero in f32 tensors of small integers; rotated, the same bits are the high ones.

@@ -1,5 +1,5 @@
-// The sum over one chunk, per instruction set. Integer sums: every set gives the same bits, so the choice at run time is
-// one of speed alone.
+// The sum over one chunk, per instruction set. Integer sums: every set gives the same bits, so the choice at run time
+// is one of speed alone.
 #include <array>
 #include <cstring>
 
@@ -44,7 +44,8 @@ DigestLanes plain_chunk(const unsigned char* chunk) {
 struct Sums256 {
   __m256i low, high;
 };
-[[gnu::target("avx2"), gnu::always_inline]] inline void add_words(Sums256& sums, __m256i words, const std::uint64_t* key) {
+[[gnu::target("avx2"), gnu::always_inline]] inline void add_words(Sums256& sums, __m256i words,
+                                                                  const std::uint64_t* key) {
   const __m256i k = _mm256_load_si256(reinterpret_cast<const __m256i*>(key));
   sums.low = _mm256_add_epi64(sums.low, _mm256_mul_epu32(k, words));
   sums.high = _mm256_add_epi64(sums.high, _mm256_mul_epu32(_mm256_srli_epi64(k, 32), words));
@@ -76,7 +77,8 @@ struct Sums256 {
 struct Sums512 {
   __m512i low, high;
 };
-[[gnu::target("avx512f"), gnu::always_inline]] inline void add_words(Sums512& sums, __m512i words, const std::uint64_t* key) {
+[[gnu::target("avx512f"), gnu::always_inline]] inline void add_words(Sums512& sums, __m512i words,
+                                                                     const std::uint64_t* key) {
   const __m512i k = _mm512_load_si512(key);
   sums.low = _mm512_add_epi64(sums.low, _mm512_mul_epu32(k, words));
   sums.high = _mm512_add_epi64(sums.high, _mm512_mul_epu32(_mm512_srli_epi64(k, 32), words));

@@ -17,8 +17,8 @@ DigestLanes digest_chunk(const void* chunk, int level);
 /// The best level this processor has.
 int digest_instruction_level();
 
-/// Terms of the chunks of `bytes` bytes in canonical order, the first of which has the number `first_chunk`. A last chunk
-/// that is not full is filled up with zero bytes.
+/// Terms of the chunks of `bytes` bytes in canonical order, the first of which has the number `first_chunk`. A last
+/// chunk that is not full is filled up with zero bytes.
 DigestLanes digest_bytes(const void* data, std::int64_t bytes, std::uint64_t first_chunk);
 
 }  // namespace detbench

@@ -21,7 +21,8 @@ DETBENCH_HOST_DEVICE inline T load_element(const unsigned char* memory, std::int
 
 /// Word number `word` (4 bytes) of the tensor's logical bytes; bytes behind the last element are 0.
 template <class T, bool aligned>
-DETBENCH_HOST_DEVICE inline std::uint32_t digest_word(const unsigned char* memory, const LayoutIndex& layout, std::int64_t word) {
+DETBENCH_HOST_DEVICE inline std::uint32_t digest_word(const unsigned char* memory, const LayoutIndex& layout,
+                                                      std::int64_t word) {
   if constexpr (sizeof(T) == 8) {
     const std::int64_t element = word >> 1;
     if (element >= layout.elements) return 0;
@@ -34,7 +35,8 @@ DETBENCH_HOST_DEVICE inline std::uint32_t digest_word(const unsigned char* memor
     for (int j = 0; j < per_word; ++j) {
       const std::int64_t element = word * per_word + j;
       if (element < layout.elements)
-        value |= static_cast<std::uint32_t>(load_element<T, aligned>(memory, layout.offset(element))) << 8 * static_cast<int>(sizeof(T)) * j;
+        value |= static_cast<std::uint32_t>(load_element<T, aligned>(memory, layout.offset(element)))
+                 << 8 * static_cast<int>(sizeof(T)) * j;
     }
     return value;
   }

@@ -27,12 +27,12 @@ std::int64_t largest_integer(DataType type) {
 }
 
 /// The largest exponent range of `wide` whose values are normal numbers of the type.
-std::int64_t largest_exponent(DataType type) {
-  return type == DataType::f16 ? 14 : type == DataType::f64 ? 1022 : 126;
-}
+std::int64_t largest_exponent(DataType type) { return type == DataType::f16 ? 14 : type == DataType::f64 ? 1022 : 126; }
 
-tl::unexpected<Reason> out_of_range(const char* field, const std::string& value, const std::string& range, DataType type) {
-  return invalid_input(std::string("fill ") + field + " " + value + " is outside " + range + " for " + std::string(to_text(type)));
+tl::unexpected<Reason> out_of_range(const char* field, const std::string& value, const std::string& range,
+                                    DataType type) {
+  return invalid_input(std::string("fill ") + field + " " + value + " is outside " + range + " for " +
+                       std::string(to_text(type)));
 }
 
 template <DataType type>
@@ -52,7 +52,8 @@ void fill_typed(const LayoutWalk& walk, void* memory, const FillPlan& plan) {
     for (std::int64_t at = 0; at < groups; at += philox_block_size) {
       PhiloxBlock block[max_fill_calls];
       for (int call = 0; call < calls; ++call)
-        draw_philox_block(static_cast<std::uint64_t>(first_group + at), static_cast<std::uint32_t>(call), plan.key, block[call]);
+        draw_philox_block(static_cast<std::uint64_t>(first_group + at), static_cast<std::uint32_t>(call), plan.key,
+                          block[call]);
       const auto here = static_cast<int>(std::min<std::int64_t>(philox_block_size, groups - at));
       for (int g = 0; g < here; ++g) {
         PhiloxWords words[max_fill_calls];
@@ -65,7 +66,8 @@ void fill_typed(const LayoutWalk& walk, void* memory, const FillPlan& plan) {
       }
     }
     if (contiguous)
-      std::memcpy(static_cast<char*>(memory) + first * static_cast<std::int64_t>(sizeof(Stored)), buffer, static_cast<std::size_t>(count) * sizeof(Stored));
+      std::memcpy(static_cast<char*>(memory) + first * static_cast<std::int64_t>(sizeof(Stored)), buffer,
+                  static_cast<std::size_t>(count) * sizeof(Stored));
     else
       scatter(walk, sizeof(Stored), memory, first, count, buffer);
   }
@@ -103,12 +105,15 @@ Result<FillPlan> plan_fill(DataType type, const FillSpec& spec) {
   if (type == DataType::u8 && spec.kind == Kind::constant && (spec.scale < 0 || spec.scale > 255))
     return out_of_range("scale", std::to_string(spec.scale), "[0, 255]", type);
   if (integer && (spec.kind == Kind::uniform || spec.kind == Kind::normal || spec.kind == Kind::wide))
-    return invalid_input("fills 'uniform', 'normal' and 'wide' need a floating-point type, not " + std::string(to_text(type)));
+    return invalid_input("fills 'uniform', 'normal' and 'wide' need a floating-point type, not " +
+                         std::string(to_text(type)));
   if (!integer && spec.kind == Kind::index)
     return invalid_input("fill 'index' needs i32, i64 or u8, not " + std::string(to_text(type)));
   if (spec.kind == Kind::integers) {
-    if (type == DataType::u8) return invalid_input("fill 'integers' has negative values; u8 takes 'index' or 'constant'");
-    if (!(spec.density >= 0 && spec.density <= 1)) return out_of_range("density", std::to_string(spec.density), "[0, 1]", type);
+    if (type == DataType::u8)
+      return invalid_input("fill 'integers' has negative values; u8 takes 'index' or 'constant'");
+    if (!(spec.density >= 0 && spec.density <= 1))
+      return out_of_range("density", std::to_string(spec.density), "[0, 1]", type);
     const std::int64_t largest = std::min(largest_integer(type), std::int64_t{1} << 30);
     if (spec.limit < 1 || spec.limit > largest)
       return out_of_range("limit", std::to_string(spec.limit), "[1, " + std::to_string(largest) + "]", type);
@@ -119,7 +124,8 @@ Result<FillPlan> plan_fill(DataType type, const FillSpec& spec) {
       return out_of_range("limit", std::to_string(spec.limit), "[1, " + std::to_string(largest) + "]", type);
   }
   if (spec.kind == Kind::wide && (spec.limit < 0 || spec.limit > largest_exponent(type)))
-    return out_of_range("limit", std::to_string(spec.limit), "[0, " + std::to_string(largest_exponent(type)) + "]", type);
+    return out_of_range("limit", std::to_string(spec.limit), "[0, " + std::to_string(largest_exponent(type)) + "]",
+                        type);
   return FillPlan{spec.kind, stream_key(spec.seed, spec.stream), spec.scale, spec.limit,
                   static_cast<std::uint64_t>(spec.density * 4294967296.0)};
 }

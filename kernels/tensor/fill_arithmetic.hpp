@@ -1,9 +1,9 @@
 // How one group of neighbouring elements is drawn, fill version 1; shared by host and device.
 //
-// Philox gives 128 bits per call, so elements are drawn in groups that share a call: group g holds the canonical indices
-// [g * group_size, (g + 1) * group_size). An element therefore depends on (key, its index) alone. Every conversion from
-// integers to floats below is exact; the one rounding of a value is the multiplication by `scale` (none when it is a
-// power of two), and for f16 and bf16 the rounding to storage.
+// Philox gives 128 bits per call, so elements are drawn in groups that share a call: group g holds the canonical
+// indices [g * group_size, (g + 1) * group_size). An element therefore depends on (key, its index) alone. Every
+// conversion from integers to floats below is exact; the one rounding of a value is the multiplication by `scale` (none
+// when it is a power of two), and for f16 and bf16 the rounding to storage.
 #pragma once
 
 #include <cstdint>
@@ -44,8 +44,10 @@ template <class T>
 struct FillGroup;
 
 /// Non-zero integer of [-limit, limit] with the plan's density, from 64 random bits.
-DETBENCH_HOST_DEVICE constexpr std::int64_t draw_integer(const FillPlan& plan, std::uint32_t choice, std::uint32_t value) {
-  const std::int64_t v = static_cast<std::int64_t>(std::uint64_t{value} * static_cast<std::uint64_t>(2 * plan.limit) >> 32);
+DETBENCH_HOST_DEVICE constexpr std::int64_t draw_integer(const FillPlan& plan, std::uint32_t choice,
+                                                         std::uint32_t value) {
+  const std::int64_t v =
+      static_cast<std::int64_t>(std::uint64_t{value} * static_cast<std::uint64_t>(2 * plan.limit) >> 32);
   // Without branches: the draws are random, so half of all branches would be mispredicted.
   return (v - plan.limit + (v >= plan.limit)) & -static_cast<std::int64_t>(choice < plan.threshold);
 }
@@ -54,7 +56,9 @@ template <>
 struct FillGroup<float> {
   static constexpr int max_size = 4;
   DETBENCH_HOST_DEVICE static constexpr int size(FillSpec::Kind kind) {
-    return kind == FillSpec::Kind::uniform || kind == FillSpec::Kind::constant ? 4 : kind == FillSpec::Kind::normal ? 1 : 2;
+    return kind == FillSpec::Kind::uniform || kind == FillSpec::Kind::constant ? 4
+           : kind == FillSpec::Kind::normal                                    ? 1
+                                                                               : 2;
   }
   DETBENCH_HOST_DEVICE static constexpr int calls(FillSpec::Kind kind) {
     return kind == FillSpec::Kind::constant ? 0 : kind == FillSpec::Kind::normal ? 2 : 1;
@@ -70,14 +74,16 @@ struct FillGroup<float> {
         return;
       }
       case FillSpec::Kind::normal: {
-        // Twelve uniforms of 21 bits, six from each call's 126 low bits, added as integers: |centred sum| < 2^24, so it is
-        // exact in f32 and the order of the twelve additions cannot matter. A uniform stands for the middle of its cell
-        // (k + 1/2) * 2^-21, so that the mean is exactly 0.
+        // Twelve uniforms of 21 bits, six from each call's 126 low bits, added as integers: |centred sum| < 2^24, so it
+        // is exact in f32 and the order of the twelve additions cannot matter. A uniform stands for the middle of its
+        // cell (k + 1/2) * 2^-21, so that the mean is exactly 0.
         std::int32_t sum = 0;
         for (int call = 0; call < 2; ++call) {
-          const std::uint64_t low = join(words[call].w[0], words[call].w[1]), high = join(words[call].w[2], words[call].w[3]);
+          const std::uint64_t low = join(words[call].w[0], words[call].w[1]),
+                              high = join(words[call].w[2], words[call].w[3]);
           for (int shift = 0; shift < 63; shift += 21)
-            sum += static_cast<std::int32_t>(low >> shift & 0x1FFFFFu) + static_cast<std::int32_t>(high >> shift & 0x1FFFFFu);
+            sum += static_cast<std::int32_t>(low >> shift & 0x1FFFFFu) +
+                   static_cast<std::int32_t>(high >> shift & 0x1FFFFFu);
         }
         out[0] = scale * (static_cast<float>(sum + 6 - 6 * (1 << 21)) * 0x1p-21f);
         return;
@@ -88,7 +94,8 @@ struct FillGroup<float> {
       }
       case FillSpec::Kind::wide: {
         for (int j = 0; j < 2; ++j) {
-          const auto e = static_cast<std::int64_t>(std::uint64_t{r.w[2 * j + 1]} * static_cast<std::uint64_t>(2 * plan.limit + 1) >> 32);
+          const auto e = static_cast<std::int64_t>(
+              std::uint64_t{r.w[2 * j + 1]} * static_cast<std::uint64_t>(2 * plan.limit + 1) >> 32);
           const std::uint32_t bits = r.w[2 * j];
           const auto exponent = static_cast<std::uint32_t>(127 + e - plan.limit);
           out[j] = scale * float_from_bits((bits & 0x80000000u) | exponent << 23 | (bits & 0x7FFFFFu));
@@ -105,7 +112,9 @@ template <>
 struct FillGroup<double> {
   static constexpr int max_size = 4;
   DETBENCH_HOST_DEVICE static constexpr int size(FillSpec::Kind kind) {
-    return kind == FillSpec::Kind::constant ? 4 : kind == FillSpec::Kind::normal || kind == FillSpec::Kind::wide ? 1 : 2;
+    return kind == FillSpec::Kind::constant                                 ? 4
+           : kind == FillSpec::Kind::normal || kind == FillSpec::Kind::wide ? 1
+                                                                            : 2;
   }
   DETBENCH_HOST_DEVICE static constexpr int calls(FillSpec::Kind kind) {
     return kind == FillSpec::Kind::constant ? 0 : kind == FillSpec::Kind::normal ? 6 : 1;
@@ -117,7 +126,8 @@ struct FillGroup<double> {
         // 54 bits: a sign and 53 bits of magnitude.
         for (int j = 0; j < 2; ++j)
           out[j] = plan.scale * (static_cast<double>(static_cast<std::int64_t>(join(r.w[2 * j], r.w[2 * j + 1]) >> 10) -
-                                                     (std::int64_t{1} << 53)) * 0x1p-53);
+                                                     (std::int64_t{1} << 53)) *
+                                 0x1p-53);
         return;
       }
       case FillSpec::Kind::normal: {
@@ -130,14 +140,17 @@ struct FillGroup<double> {
         return;
       }
       case FillSpec::Kind::integers: {
-        for (int j = 0; j < 2; ++j) out[j] = plan.scale * static_cast<double>(draw_integer(plan, r.w[2 * j], r.w[2 * j + 1]));
+        for (int j = 0; j < 2; ++j)
+          out[j] = plan.scale * static_cast<double>(draw_integer(plan, r.w[2 * j], r.w[2 * j + 1]));
         return;
       }
       case FillSpec::Kind::wide: {
-        const auto e = static_cast<std::int64_t>(std::uint64_t{r.w[2]} * static_cast<std::uint64_t>(2 * plan.limit + 1) >> 32);
+        const auto e =
+            static_cast<std::int64_t>(std::uint64_t{r.w[2]} * static_cast<std::uint64_t>(2 * plan.limit + 1) >> 32);
         const std::uint64_t bits = join(r.w[0], r.w[1]);
         const auto exponent = static_cast<std::uint64_t>(1023 + e - plan.limit);
-        out[0] = plan.scale * double_from_bits((bits & (std::uint64_t{1} << 63)) | exponent << 52 | (bits & 0xFFFFFFFFFFFFFu));
+        out[0] = plan.scale *
+                 double_from_bits((bits & (std::uint64_t{1} << 63)) | exponent << 52 | (bits & 0xFFFFFFFFFFFFFu));
         return;
       }
       default:
@@ -149,8 +162,12 @@ struct FillGroup<double> {
 template <>
 struct FillGroup<std::int64_t> {
   static constexpr int max_size = 4;
-  DETBENCH_HOST_DEVICE static constexpr int size(FillSpec::Kind kind) { return kind == FillSpec::Kind::constant ? 4 : 2; }
-  DETBENCH_HOST_DEVICE static constexpr int calls(FillSpec::Kind kind) { return kind == FillSpec::Kind::constant ? 0 : 1; }
+  DETBENCH_HOST_DEVICE static constexpr int size(FillSpec::Kind kind) {
+    return kind == FillSpec::Kind::constant ? 4 : 2;
+  }
+  DETBENCH_HOST_DEVICE static constexpr int calls(FillSpec::Kind kind) {
+    return kind == FillSpec::Kind::constant ? 0 : 1;
+  }
   DETBENCH_HOST_DEVICE static void convert(const FillPlan& plan, const PhiloxWords* words, std::int64_t* out) {
     const PhiloxWords& r = words[0];
     if (plan.kind == FillSpec::Kind::constant) {
@@ -160,7 +177,8 @@ struct FillGroup<std::int64_t> {
     for (int j = 0; j < 2; ++j)
       out[j] = plan.kind == FillSpec::Kind::integers
                    ? draw_integer(plan, r.w[2 * j], r.w[2 * j + 1])
-                   : static_cast<std::int64_t>(multiply_high(join(r.w[2 * j], r.w[2 * j + 1]), static_cast<std::uint64_t>(plan.limit)));
+                   : static_cast<std::int64_t>(
+                         multiply_high(join(r.w[2 * j], r.w[2 * j + 1]), static_cast<std::uint64_t>(plan.limit)));
   }
 };
 

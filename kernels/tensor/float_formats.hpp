@@ -48,7 +48,8 @@ DETBENCH_HOST_DEVICE inline std::uint16_t f16_from_float(float value) {
   const std::uint32_t bits = float_bits(value);
   const std::uint32_t sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7FFFFFFFu;
   if (magnitude > 0x7F800000u) return static_cast<std::uint16_t>(sign | 0x7E00u | (magnitude >> 13 & 0x3FFu));
-  if (magnitude >= 0x477FF000u) return static_cast<std::uint16_t>(sign | 0x7C00u);  // 65520 and above round up to infinity
+  if (magnitude >= 0x477FF000u)
+    return static_cast<std::uint16_t>(sign | 0x7C00u);  // 65520 and above round up to infinity
   std::uint32_t kept, rest, half;
   if (magnitude >= 0x38800000u) {  // 2^-14 and above: a normal f16; rebias the exponent by 127 - 15
     kept = (magnitude - 0x38000000u) >> 13;

@@ -39,16 +39,20 @@ Result<LayoutIndex> make_layout_index(const TensorSpec& spec) {
   index.narrow = index.elements < (std::int64_t{1} << 31);
   index.contiguous = dimensions.size() == 1 && dimensions[0].stride == 1 && dimensions[0].blocks.empty();
   if (dimensions.size() > max_rank)
-    return invalid_input("a layout of " + std::to_string(dimensions.size()) + " dimensions; at most " + std::to_string(max_rank) + " are supported");
+    return invalid_input("a layout of " + std::to_string(dimensions.size()) + " dimensions; at most " +
+                         std::to_string(max_rank) + " are supported");
   std::int32_t blocks = 0;
   // Below 2^31 elements every size that can be asked fits; beyond, the wide form does not use divisors.
-  const auto divisor = [](std::int64_t size) { return size > 0 && size < (std::int64_t{1} << 31) ? Divisor::of(static_cast<std::uint32_t>(size)) : Divisor{}; };
+  const auto divisor = [](std::int64_t size) {
+    return size > 0 && size < (std::int64_t{1} << 31) ? Divisor::of(static_cast<std::uint32_t>(size)) : Divisor{};
+  };
   for (const LayoutDimension& from : dimensions) {
     auto& to = index.dimension[index.rank++];
     to = {from.size, from.stride, divisor(from.size), blocks, static_cast<std::int32_t>(from.blocks.size())};
     for (const auto& block : from.blocks) {
       if (blocks == LayoutIndex::max_blocks)
-        return invalid_input("a layout of more than " + std::to_string(LayoutIndex::max_blocks) + " blocks is not supported on this device");
+        return invalid_input("a layout of more than " + std::to_string(LayoutIndex::max_blocks) +
+                             " blocks is not supported on this device");
       index.block[blocks++] = {block.size, block.stride, divisor(block.size)};
     }
   }

@@ -17,13 +17,13 @@ struct LayoutDimension {
     std::int64_t stride;  ///< in elements
   };
   std::int64_t size = 1;
-  std::int64_t stride = 1;     ///< of what the blocks leave of the index
+  std::int64_t stride = 1;  ///< of what the blocks leave of the index
   std::vector<Block> blocks;
 };
 std::vector<LayoutDimension> simplify_layout(const TensorSpec& spec);
 
-/// n / d for n < 2^31 by one multiplication: with 2^(s-1) < d <= 2^s and m = ceil(2^(31+s) / d), which is below 2^32, the
-/// quotient is n * m >> (31 + s) (Granlund and Montgomery 1994: exact because m * d - 2^(31+s) <= 2^s).
+/// n / d for n < 2^31 by one multiplication: with 2^(s-1) < d <= 2^s and m = ceil(2^(31+s) / d), which is below 2^32,
+/// the quotient is n * m >> (31 + s) (Granlund and Montgomery 1994: exact because m * d - 2^(31+s) <= 2^s).
 struct Divisor {
   std::uint32_t divisor = 1, multiplier = 0x80000000u, shift = 31;
   static Divisor of(std::uint32_t d);
@@ -48,7 +48,7 @@ struct LayoutIndex {
   Block block[max_blocks];
   std::int32_t rank = 0;
   bool contiguous = true;
-  bool narrow = true;             ///< fewer than 2^31 elements: indices fit the fast division
+  bool narrow = true;  ///< fewer than 2^31 elements: indices fit the fast division
   std::int64_t elements = 0;
 
   /// Offset in elements of a canonical index below `elements`.

@@ -24,7 +24,8 @@ LayoutWalk::LayoutWalk(const TensorSpec& spec) : elements_(element_count(spec.sh
   }
 }
 
-void gather(const LayoutWalk& walk, std::size_t element_bytes, const void* memory, std::int64_t first, std::int64_t count, void* out) {
+void gather(const LayoutWalk& walk, std::size_t element_bytes, const void* memory, std::int64_t first,
+            std::int64_t count, void* out) {
   switch (element_bytes) {
     case 1: return gather<std::uint8_t>(walk, memory, first, count, out);
     case 2: return gather<std::uint16_t>(walk, memory, first, count, out);
@@ -33,7 +34,8 @@ void gather(const LayoutWalk& walk, std::size_t element_bytes, const void* memor
   }
 }
 
-void scatter(const LayoutWalk& walk, std::size_t element_bytes, void* memory, std::int64_t first, std::int64_t count, const void* in) {
+void scatter(const LayoutWalk& walk, std::size_t element_bytes, void* memory, std::int64_t first, std::int64_t count,
+             const void* in) {
   switch (element_bytes) {
     case 1: return scatter<std::uint8_t>(walk, memory, first, count, in);
     case 2: return scatter<std::uint16_t>(walk, memory, first, count, in);

@@ -1,6 +1,6 @@
-// Philox4x32-10, a counter-based random generator: 128 random bits that depend on (counter, key) only, by 32-bit integer
-// multiplications, so the same on every device. Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as
-// 1, 2, 3" (SC11); the constants are those of their Random123 library.
+// Philox4x32-10, a counter-based random generator: 128 random bits that depend on (counter, key) only, by 32-bit
+// integer multiplications, so the same on every device. Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy
+// as 1, 2, 3" (SC11); the constants are those of their Random123 library.
 #pragma once
 
 #include <cstdint>
@@ -50,8 +50,8 @@ constexpr std::uint64_t hash_name(std::string_view name) {
   return hash;
 }
 
-/// The Philox key of a named stream: mix64(seed + mix64(FNV-1a(name))). For one name different seeds have different keys,
-/// because both steps are bijections.
+/// The Philox key of a named stream: mix64(seed + mix64(FNV-1a(name))). For one name different seeds have different
+/// keys, because both steps are bijections.
 constexpr std::uint64_t stream_key(std::uint64_t seed, std::string_view name) {
   return mix64(seed + mix64(hash_name(name)));
 }

@@ -1,5 +1,5 @@
-// One loop, compiled per instruction set. Integer arithmetic: every set gives the same words, so the choice at run time is
-// one of speed alone.
+// One loop, compiled per instruction set. Integer arithmetic: every set gives the same words, so the choice at run time
+// is one of speed alone.
 #include "kernels/tensor/philox_block.hpp"
 
 #include "kernels/tensor/digest_host.hpp"
@@ -8,8 +8,10 @@
 namespace detbench {
 namespace {
 
-[[gnu::always_inline]] inline void draw(std::uint64_t first_index, std::uint32_t call, std::uint64_t key, PhiloxBlock& block) {
-  // Rounds outside, calls inside: each inner loop is one that a compiler vectorizes. 16 calls at a time stay in registers.
+[[gnu::always_inline]] inline void draw(std::uint64_t first_index, std::uint32_t call, std::uint64_t key,
+                                        PhiloxBlock& block) {
+  // Rounds outside, calls inside: each inner loop is one that a compiler vectorizes. 16 calls at a time stay in
+  // registers.
   constexpr int width = 16;
   for (int at = 0; at < philox_block_size; at += width) {
     std::uint32_t c0[width], c1[width], c2[width], c3[width];
@@ -42,17 +44,20 @@ namespace {
 }
 
 #if defined(__x86_64__)
-[[gnu::target("avx2")]] void draw_avx2(std::uint64_t first_index, std::uint32_t call, std::uint64_t key, PhiloxBlock& block) {
+[[gnu::target("avx2")]] void draw_avx2(std::uint64_t first_index, std::uint32_t call, std::uint64_t key,
+                                       PhiloxBlock& block) {
   draw(first_index, call, key, block);
 }
-[[gnu::target("avx512f,prefer-vector-width=512")]] void draw_avx512(std::uint64_t first_index, std::uint32_t call, std::uint64_t key, PhiloxBlock& block) {
+[[gnu::target("avx512f,prefer-vector-width=512")]] void draw_avx512(std::uint64_t first_index, std::uint32_t call,
+                                                                    std::uint64_t key, PhiloxBlock& block) {
   draw(first_index, call, key, block);
 }
 #endif
 
 }  // namespace
 
-void draw_philox_block(std::uint64_t first_index, std::uint32_t call, std::uint64_t key, PhiloxBlock& block, int level) {
+void draw_philox_block(std::uint64_t first_index, std::uint32_t call, std::uint64_t key, PhiloxBlock& block,
+                       int level) {
 #if defined(__x86_64__)
   if (level == 2) return draw_avx512(first_index, call, key, block);
   if (level == 1) return draw_avx2(first_index, call, key, block);

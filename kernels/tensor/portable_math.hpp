@@ -92,10 +92,10 @@ struct Angle {
   double r;
   std::uint32_t quadrant;
 };
-/// 24 bits of significand times 96 bits of 2/pi, modulo 4 quarter turns, in integers (Payne and Hanek): exact enough for
-/// the worst f32, whose remainder is about 2^-30.
+/// 24 bits of significand times 96 bits of 2/pi, modulo 4 quarter turns, in integers (Payne and Hanek): exact enough
+/// for the worst f32, whose remainder is about 2^-30.
 DETBENCH_HOST_DEVICE inline Angle reduce_large_angle(float x) {
-  const std::uint32_t two_over_pi[9] = {0,          0xA2F9836Eu, 0x4E441529u, 0xFC2757D1u, 0xF534DDC0u,
+  const std::uint32_t two_over_pi[9] = {0,           0xA2F9836Eu, 0x4E441529u, 0xFC2757D1u, 0xF534DDC0u,
                                         0xDB629599u, 0x3C439041u, 0xFE5163ABu, 0xDEBBC561u};
   const std::uint32_t bits = float_bits(x);
   const int exponent = static_cast<int>(bits >> 23 & 0xFFu) - 150;  // x = significand * 2^exponent, exponent >= -3
@@ -110,7 +110,8 @@ DETBENCH_HOST_DEVICE inline Angle reduce_large_angle(float x) {
   const std::uint64_t high = significand * window[1] + (low >> 32) + (significand * window[0] << 32);
   const std::uint64_t quadrant = (high + (std::uint64_t{1} << 61)) >> 62;
   const auto fraction = static_cast<std::int64_t>(high - (quadrant << 62));  // units of 2^-62 quarter turns
-  double r = (static_cast<double>(fraction) * 0x1p-62 + static_cast<double>(low & 0xFFFFFFFFu) * 0x1p-94) * 0x1.921fb54442d18p+0;
+  double r = (static_cast<double>(fraction) * 0x1p-62 + static_cast<double>(low & 0xFFFFFFFFu) * 0x1p-94) *
+             0x1.921fb54442d18p+0;
   const bool negative = bits >> 31;
   return {negative ? -r : r, static_cast<std::uint32_t>(negative ? 4 - quadrant : quadrant) & 3u};
 }
@@ -149,6 +150,13 @@ DETBENCH_HOST_DEVICE inline double cos_series(double r) {
 DETBENCH_HOST_DEVICE inline float sin_of_quadrant(double r, std::uint32_t quadrant) {
   const double value = quadrant & 1u ? cos_series(r) : sin_series(r);
   return static_cast<float>(quadrant & 2u ? -value : value);
+}
+
+/// Horner's scheme, the constant term first: the innermost, highest term is taken first.
+DETBENCH_HOST_DEVICE constexpr double polynomial(double, double constant) { return constant; }
+template <class... Terms>
+DETBENCH_HOST_DEVICE constexpr double polynomial(double x, double constant, Terms... higher) {
+  return polynomial(x, higher...) * x + constant;
 }
 
 }  // namespace detail
@@ -252,36 +260,38 @@ DETBENCH_HOST_DEVICE inline float pow(float x, float y) {
 }
 
 /// The standard normal deviate below which a share p of them lies, 0 < p < 1; f64, relative error about 1e-15.
-/// Wichura, "Algorithm AS 241: the percentage points of the normal distribution" (Applied Statistics 37, 1988), PPND16.
+/// Wichura, "Algorithm AS 241: the percentage points of the normal distribution" (Applied Statistics 37, 1988), PPND16:
+/// a quotient of two polynomials of degree 7 in each of three regions.
 DETBENCH_HOST_DEVICE inline double normal_quantile(double p) {
+  using detail::polynomial;
   const double q = p - 0.5;
   if (q <= 0.425 && q >= -0.425) {
     const double r = 0.180625 - q * q;
     return q *
-           (((((((2.5090809287301226727e3 * r + 3.3430575583588128105e4) * r + 6.7265770927008700853e4) * r +
-                4.5921953931549871457e4) * r + 1.3731693765509461125e4) * r + 1.9715909503065514427e3) * r +
-             1.3314166789178437745e2) * r + 3.3871328727963666080e0) /
-           (((((((5.2264952788528545610e3 * r + 2.8729085735721942674e4) * r + 3.9307895800092710610e4) * r +
-                2.1213794301586595867e4) * r + 5.3941960214247511077e3) * r + 6.8718700749205790830e2) * r +
-             4.2313330701600911252e1) * r + 1.0);
+           polynomial(r, 3.3871328727963666080e0, 1.3314166789178437745e2, 1.9715909503065514427e3,
+                      1.3731693765509461125e4, 4.5921953931549871457e4, 6.7265770927008700853e4, 3.3430575583588128105e4,
+                      2.5090809287301226727e3) /
+           polynomial(r, 1.0, 4.2313330701600911252e1, 6.8718700749205790830e2, 5.3941960214247511077e3,
+                      2.1213794301586595867e4, 3.9307895800092710610e4, 2.8729085735721942674e4,
+                      5.2264952788528545610e3);
   }
   double r = std::sqrt(-log(q < 0.0 ? p : 1.0 - p)), value;
   if (r <= 5.0) {
     r -= 1.6;
-    value = (((((((7.74545014278341407640e-4 * r + 2.27238449892691845833e-2) * r + 2.41780725177450611770e-1) * r +
-                1.27045825245236838258e0) * r + 3.64784832476320460504e0) * r + 5.76949722146069140550e0) * r +
-             4.63033784615654529590e0) * r + 1.42343711074968357734e0) /
-            (((((((1.05075007164441684324e-9 * r + 5.47593808499534494600e-4) * r + 1.51986665636164571966e-2) * r +
-                1.48103976427480074590e-1) * r + 6.89767334985100004550e-1) * r + 1.67638483018380384940e0) * r +
-             2.05319162663775882187e0) * r + 1.0);
+    value = polynomial(r, 1.42343711074968357734e0, 4.63033784615654529590e0, 5.76949722146069140550e0,
+                       3.64784832476320460504e0, 1.27045825245236838258e0, 2.41780725177450611770e-1,
+                       2.27238449892691845833e-2, 7.74545014278341407640e-4) /
+            polynomial(r, 1.0, 2.05319162663775882187e0, 1.67638483018380384940e0, 6.89767334985100004550e-1,
+                       1.48103976427480074590e-1, 1.51986665636164571966e-2, 5.47593808499534494600e-4,
+                       1.05075007164441684324e-9);
   } else {
     r -= 5.0;
-    value = (((((((2.01033439929228813265e-7 * r + 2.71155556874348757815e-5) * r + 1.24266094738807843860e-3) * r +
-                2.65321895265761230930e-2) * r + 2.96560571828504891230e-1) * r + 1.78482653991729133580e0) * r +
-             5.46378491116411436990e0) * r + 6.65790464350110377720e0) /
-            (((((((2.04426310338993978564e-15 * r + 1.42151175831644588870e-7) * r + 1.84631831751005468180e-5) * r +
-                7.86869131145613259100e-4) * r + 1.48753612908506148525e-2) * r + 1.36929880922735805310e-1) * r +
-             5.99832206555887937690e-1) * r + 1.0);
+    value = polynomial(r, 6.65790464350110377720e0, 5.46378491116411436990e0, 1.78482653991729133580e0,
+                       2.96560571828504891230e-1, 2.65321895265761230930e-2, 1.24266094738807843860e-3,
+                       2.71155556874348757815e-5, 2.01033439929228813265e-7) /
+            polynomial(r, 1.0, 5.99832206555887937690e-1, 1.36929880922735805310e-1, 1.48753612908506148525e-2,
+                       7.86869131145613259100e-4, 1.84631831751005468180e-5, 1.42151175831644588870e-7,
+                       2.04426310338993978564e-15);
   }
   return q < 0.0 ? -value : value;
 }

@@ -125,7 +125,8 @@ TEST(CpuDevice, CoresFollowTheAffinityMask) {
     CPU_SET(first, &one);
     ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
     EXPECT_EQ(available_cores(), 1);
-  }).join();
+  })
+      .join();
 }
 
 TEST(CpuDevice, PoisonOverwritesEveryByteAndNoMore) {
@@ -150,7 +151,8 @@ TEST(CpuDevice, PoisonOverwritesEveryByteAndNoMore) {
       std::vector<int> counts(256);
       for (const unsigned char byte : one) ++counts[byte];
       const double expected = static_cast<double>(bytes) / 256;
-      for (std::size_t i = 0; i < counts.size() && bytes > 100000; ++i) EXPECT_NEAR(counts[i], expected, 6 * std::sqrt(expected)) << i;
+      for (std::size_t i = 0; i < counts.size() && bytes > 100000; ++i)
+        EXPECT_NEAR(counts[i], expected, 6 * std::sqrt(expected)) << i;
     }
     EXPECT_EQ(buffer->damaged_guard(), std::nullopt);
   }
@@ -176,7 +178,8 @@ TEST(CpuDevice, FillsAndDigestsAtAnyAddress) {
     seen.insert(*device->digest({&tensor, 1}, *stream));
     EXPECT_EQ(buffer->damaged_guard(), std::nullopt);
     const Tensor short_one{spec, {buffer->region().data, spec.bytes() - 1}};
-    EXPECT_THAT(device->digest({&short_one, 1}, *stream).error().text, testing::HasSubstr("needs 20000 bytes, its memory has 19999"));
+    EXPECT_THAT(device->digest({&short_one, 1}, *stream).error().text,
+                testing::HasSubstr("needs 20000 bytes, its memory has 19999"));
   }
   EXPECT_EQ(seen.size(), 1u);
 }

@@ -1,5 +1,5 @@
-// The GPU against the host: the same fills, digests, poison and guards, bit for bit. Skipped with the reason where there is
-// no CUDA backend; the first test runs everywhere.
+// The GPU against the host: the same fills, digests, poison and guards, bit for bit. Skipped with the reason where
+// there is no CUDA backend; the first test runs everywhere.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -46,7 +46,8 @@ class CudaDeviceTest : public testing::Test {
 
 TEST_F(CudaDeviceTest, FillsHaveTheHostsBitsOverTypesLayoutsSizesAndAddresses) {
   using Kind = FillSpec::Kind;
-  for (const DataType type : {DataType::f32, DataType::f64, DataType::f16, DataType::bf16, DataType::i32, DataType::i64, DataType::u8}) {
+  for (const DataType type :
+       {DataType::f32, DataType::f64, DataType::f16, DataType::bf16, DataType::i32, DataType::i64, DataType::u8}) {
     for (const Kind kind : {Kind::constant, Kind::integers, Kind::uniform, Kind::normal, Kind::wide, Kind::index}) {
       const FillSpec fill{kind, 3, "conv_fwd/src", kind == Kind::constant ? 3 : 0.75, 10, 0.4};
       for (const Shape& shape : std::vector<Shape>{{1}, {100003}, {2, 13, 5, 37}, {2, 19, 3, 3, 21}}) {
@@ -59,7 +60,8 @@ TEST_F(CudaDeviceTest, FillsHaveTheHostsBitsOverTypesLayoutsSizesAndAddresses) {
           ASSERT_TRUE(device_->poison(tensor.region, Poison::nan_pattern, 0, *stream_));
           const Status filled = device_->fill(tensor, fill, *stream_);
           ASSERT_TRUE(filled) << filled.error().text;
-          ASSERT_EQ(read(tensor.region), host.memory) << to_text(type) << " kind " << static_cast<int>(kind) << " " << describe_layout(host.tensor.spec);
+          ASSERT_EQ(read(tensor.region), host.memory)
+              << to_text(type) << " kind " << static_cast<int>(kind) << " " << describe_layout(host.tensor.spec);
           EXPECT_EQ(buffer->damaged_guard(), std::nullopt);
         }
       }
@@ -71,7 +73,8 @@ TEST_F(CudaDeviceTest, DigestsAreTheHostsOverTypesLayoutsSizesAndAddresses) {
   for (const std::size_t offset : {0u, 16u, 8u, 4u, 2u, 1u}) {
     const auto device = *make_cuda_device({0, 256, offset, 0});
     for (const DataType type : {DataType::u8, DataType::bf16, DataType::f32, DataType::f64}) {
-      for (const Shape& shape : std::vector<Shape>{{0}, {1}, {1023}, {4096}, {4097}, {1000003}, {2, 13, 15, 37}, {4, 28, 28, 96}, {2, 19, 3, 3, 21}}) {
+      for (const Shape& shape : std::vector<Shape>{
+               {0}, {1}, {1023}, {4096}, {4097}, {1000003}, {2, 13, 15, 37}, {4, 28, 28, 96}, {2, 19, 3, 3, 21}}) {
         for (const MemoryLayout& layout : sample_layouts(shape)) {
           HostTensor host(type, shape, layout);
           randomize(host.memory, 2);
@@ -80,7 +83,8 @@ TEST_F(CudaDeviceTest, DigestsAreTheHostsOverTypesLayoutsSizesAndAddresses) {
           ASSERT_TRUE(device->copy_from_host(tensor.region, host.memory.data(), *stream_));
           const auto digest = device->digest({&tensor, 1}, *stream_);
           ASSERT_TRUE(digest) << digest.error().text;
-          ASSERT_EQ(to_hex(*digest), to_hex(digest_on_host({&host.tensor, 1}))) << to_text(type) << " " << describe_layout(host.tensor.spec) << " offset " << offset;
+          ASSERT_EQ(to_hex(*digest), to_hex(digest_on_host({&host.tensor, 1})))
+              << to_text(type) << " " << describe_layout(host.tensor.spec) << " offset " << offset;
         }
       }
     }
@@ -94,7 +98,8 @@ TEST_F(CudaDeviceTest, DigestOfSeveralTensorsKeepsTheirOrder) {
   const auto buffer_a = *device_->allocate(a.memory.size()), buffer_b = *device_->allocate(b.memory.size());
   ASSERT_TRUE(device_->copy_from_host(buffer_a->region(), a.memory.data(), *stream_));
   ASSERT_TRUE(device_->copy_from_host(buffer_b->region(), b.memory.data(), *stream_));
-  const std::vector<Tensor> host{a.tensor, b.tensor}, device{{a.tensor.spec, buffer_a->region()}, {b.tensor.spec, buffer_b->region()}};
+  const std::vector<Tensor> host{a.tensor, b.tensor},
+      device{{a.tensor.spec, buffer_a->region()}, {b.tensor.spec, buffer_b->region()}};
   EXPECT_EQ(*device_->digest(device, *stream_), digest_on_host(host));
   const std::vector<Tensor> none;
   EXPECT_EQ(*device_->digest(none, *stream_), digest_on_host(none));
@@ -120,7 +125,8 @@ TEST_F(CudaDeviceTest, DamagedGuardsAreFound) {
   const auto buffer = *device_->allocate(1000);
   char* start = static_cast<char*>(buffer->region().data);
   EXPECT_EQ(buffer->damaged_guard(), std::nullopt);
-  for (const std::ptrdiff_t at : {std::ptrdiff_t{-4096}, std::ptrdiff_t{-1}, std::ptrdiff_t{1000}, std::ptrdiff_t{1000 + 4095}}) {
+  for (const std::ptrdiff_t at :
+       {std::ptrdiff_t{-4096}, std::ptrdiff_t{-1}, std::ptrdiff_t{1000}, std::ptrdiff_t{1000 + 4095}}) {
     const auto position = static_cast<std::size_t>(at < 0 ? at + 4096 : at - 1000);
     const unsigned char good = guard_byte(position), bad = good ^ 1u;
     ASSERT_TRUE(device_->copy_from_host({start + at, 1}, &bad, *stream_));

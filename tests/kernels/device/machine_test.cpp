@@ -25,7 +25,8 @@ namespace fs = std::filesystem;
 class MachineFiles : public testing::Test {
  protected:
   void SetUp() override {
-    root_ = fs::temp_directory_path() / ("detbench_machine_" + std::to_string(::getpid()) + testing::UnitTest::GetInstance()->current_test_info()->name());
+    root_ = fs::temp_directory_path() / ("detbench_machine_" + std::to_string(::getpid()) +
+                                         testing::UnitTest::GetInstance()->current_test_info()->name());
     fs::create_directories(root_);
   }
   void TearDown() override { fs::remove_all(root_); }
@@ -78,7 +79,8 @@ using Caches = MachineFiles;
 TEST_F(Caches, SharedCachesCountOnceAndInstructionCachesNot) {
   for (int cpu = 0; cpu < 4; ++cpu) {
     const fs::path base = "cpu" + std::to_string(cpu);
-    const auto cache = [&](int index, const char* level, const char* type, const std::string& shared, const char* size) {
+    const auto cache = [&](int index, const char* level, const char* type, const std::string& shared,
+                           const char* size) {
       const fs::path folder = base / "cache" / ("index" + std::to_string(index));
       write(folder / "level", level);
       write(folder / "type", type);
@@ -117,11 +119,13 @@ TEST(FloatingPoint, WhatIsSetIsNamed) {
     _mm_setcsr(before | 0x0040u);
     EXPECT_THAT(check_floating_point_environment().error().text, testing::HasSubstr("DAZ"));
     _mm_setcsr(before | 0x8040u);
-    EXPECT_THAT(check_floating_point_environment().error().text, testing::AllOf(testing::HasSubstr("FTZ"), testing::HasSubstr("DAZ")));
+    EXPECT_THAT(check_floating_point_environment().error().text,
+                testing::AllOf(testing::HasSubstr("FTZ"), testing::HasSubstr("DAZ")));
     _mm_setcsr(before);
     EXPECT_TRUE(check_floating_point_environment());
 #endif
-  }).join();
+  })
+      .join();
 }
 
 }  // namespace

@@ -82,10 +82,12 @@ TEST(Compare, LayoutsMayDifferAndThreadsDoNotMatter) {
   const Shape shape{3, 17, 19, 37};
   for (const DataType type : {DataType::bf16, DataType::f32, DataType::f64, DataType::i32}) {
     HostTensor plain(type, shape), changed(type, shape);
-    for (std::size_t i = 0; i < plain.memory.size(); ++i) plain.memory[i] = static_cast<std::byte>(0x30 + i % 11);  // no NaN
+    for (std::size_t i = 0; i < plain.memory.size(); ++i)
+      plain.memory[i] = static_cast<std::byte>(0x30 + i % 11);  // no NaN
     changed.memory = plain.memory;
     changed.tensor.region.data = changed.memory.data();
-    for (std::size_t at = size_of(type) * 1234; at < changed.memory.size(); at += size_of(type) * 1000) changed.memory[at] ^= std::byte{1};
+    for (std::size_t at = size_of(type) * 1234; at < changed.memory.size(); at += size_of(type) * 1000)
+      changed.memory[at] ^= std::byte{1};
     const Comparison expected = *compare_on_host(plain.tensor, changed.tensor);
     EXPECT_EQ(expected.first_element, 1234u);
     EXPECT_GT(expected.differing, 30u);
@@ -111,16 +113,20 @@ TEST(Compare, LayoutsMayDifferAndThreadsDoNotMatter) {
 
 TEST(Compare, RefusesTensorsOfOtherTypeOrShape) {
   HostTensor a(DataType::f32, {4, 2}), b(DataType::f32, {2, 4}), c(DataType::i32, {4, 2});
-  EXPECT_EQ(compare_on_host(a.tensor, b.tensor).error().text, "cannot compare f32x4x2 with f32x2x4: type and shape must agree");
+  EXPECT_EQ(compare_on_host(a.tensor, b.tensor).error().text,
+            "cannot compare f32x4x2 with f32x2x4: type and shape must agree");
   EXPECT_FALSE(compare_on_host(a.tensor, c.tensor));
 }
 
 TEST(Compare, ElementsAsDouble) {
   const Shape shape{2, 3, 4, 20};
   HostTensor t(DataType::f32, shape, *activation_layout(shape, "nchw16c"));
-  for_each_index(shape, [&](std::int64_t i, const std::int64_t* index) { t.as<float>()[t.tensor.spec.layout.offset(index)] = static_cast<float>(i); });
+  for_each_index(shape, [&](std::int64_t i, const std::int64_t* index) {
+    t.as<float>()[t.tensor.spec.layout.offset(index)] = static_cast<float>(i);
+  });
   for (std::int64_t i = 0; i < 480; ++i) ASSERT_EQ(element_as_double(t.tensor, i), static_cast<double>(i));
-  HostTensor h(DataType::f16, {2}), b(DataType::bf16, {1}), n(DataType::i32, {1}), l(DataType::i64, {1}), u(DataType::u8, {1});
+  HostTensor h(DataType::f16, {2}), b(DataType::bf16, {1}), n(DataType::i32, {1}), l(DataType::i64, {1}),
+      u(DataType::u8, {1});
   h.as<std::uint16_t>()[1] = 0x3E00;
   b.as<std::uint16_t>()[0] = 0xBFC0;
   n.as<std::int32_t>()[0] = -7;

@@ -4,8 +4,6 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <cmath>
-#include <numeric>
 #include <set>
 
 #include "kernels/tensor/digest_host.hpp"
@@ -22,7 +20,8 @@ DigestLanes lanes_by_definition(const HostTensor& tensor) {
   const std::size_t bytes = size_of(spec.type);
   std::vector<std::byte> text(static_cast<std::size_t>(element_count(spec.shape)) * bytes);
   for_each_index(spec.shape, [&](std::int64_t i, const std::int64_t* index) {
-    std::memcpy(text.data() + static_cast<std::size_t>(i) * bytes, tensor.memory.data() + static_cast<std::size_t>(spec.layout.offset(index)) * bytes, bytes);
+    std::memcpy(text.data() + static_cast<std::size_t>(i) * bytes,
+                tensor.memory.data() + static_cast<std::size_t>(spec.layout.offset(index)) * bytes, bytes);
   });
   text.resize((text.size() + 4095) / 4096 * 4096);
   DigestLanes total;
@@ -42,8 +41,20 @@ DigestLanes lanes_by_definition(const HostTensor& tensor) {
 }
 
 TEST(Digest, EveryLayoutTypeAndSizeAgreesWithTheDefinition) {
-  for (const DataType type : {DataType::u8, DataType::f16, DataType::bf16, DataType::f32, DataType::i32, DataType::f64, DataType::i64}) {
-    for (const Shape& shape : std::vector<Shape>{{}, {1}, {1023}, {1024}, {1025}, {4097}, {7, 300}, {2, 5, 7, 37}, {3, 9, 8, 16}, {2, 14, 14, 3}, {2, 19, 3, 3, 21}, {40, 1, 3, 3, 1}}) {
+  for (const DataType type :
+       {DataType::u8, DataType::f16, DataType::bf16, DataType::f32, DataType::i32, DataType::f64, DataType::i64}) {
+    for (const Shape& shape : std::vector<Shape>{{},
+                                                 {1},
+                                                 {1023},
+                                                 {1024},
+                                                 {1025},
+                                                 {4097},
+                                                 {7, 300},
+                                                 {2, 5, 7, 37},
+                                                 {3, 9, 8, 16},
+                                                 {2, 14, 14, 3},
+                                                 {2, 19, 3, 3, 21},
+                                                 {40, 1, 3, 3, 1}}) {
       HostTensor plain(type, shape);
       randomize(plain.memory, 7);
       const Digest single = finish_digest(plain.tensor.spec, lanes_by_definition(plain));
@@ -59,7 +70,8 @@ TEST(Digest, EveryLayoutTypeAndSizeAgreesWithTheDefinition) {
 }
 
 TEST(Digest, IsTheSameForEveryThreadCountAndInstructionSet) {
-  HostTensor plain(DataType::f32, {4, 31, 33, 96}), blocked(DataType::f32, {4, 31, 33, 96}, *activation_layout({4, 31, 33, 96}, "nchw16c"));
+  HostTensor plain(DataType::f32, {4, 31, 33, 96}),
+      blocked(DataType::f32, {4, 31, 33, 96}, *activation_layout({4, 31, 33, 96}, "nchw16c"));
   randomize(plain.memory, 3);
   copy_elements(plain, blocked);
   const int before = omp_get_max_threads();
@@ -127,7 +139,9 @@ TEST(Digest, PermutedRowsAndWholeChunksChangeIt) {
   std::set<Digest> seen{digest_of(t)};
   for (int i = 0; i < rows; ++i) {
     for (int j = 0; j < i; ++j) {
-      const auto swap_rows = [&] { std::swap_ranges(t.as<float>() + i * columns, t.as<float>() + (i + 1) * columns, t.as<float>() + j * columns); };
+      const auto swap_rows = [&] {
+        std::swap_ranges(t.as<float>() + i * columns, t.as<float>() + (i + 1) * columns, t.as<float>() + j * columns);
+      };
       swap_rows();
       EXPECT_TRUE(seen.insert(digest_of(t)).second);
       swap_rows();
@@ -167,7 +181,8 @@ TEST(Digest, SignOnlyAndTopByteOnlyChangesAreSeen) {
 }
 
 TEST(Digest, ZerosSignsPayloadsTypesAndShapesCount) {
-  HostTensor plus(DataType::f32, {64}), minus(DataType::f32, {64}), nan_a(DataType::f32, {64}), nan_b(DataType::f32, {64});
+  HostTensor plus(DataType::f32, {64}), minus(DataType::f32, {64}), nan_a(DataType::f32, {64}),
+      nan_b(DataType::f32, {64});
   minus.as<float>()[5] = -0.0f;
   nan_a.as<std::uint32_t>()[0] = 0x7FC00000u;
   nan_b.as<std::uint32_t>()[0] = 0x7FC00001u;
@@ -176,9 +191,19 @@ TEST(Digest, ZerosSignsPayloadsTypesAndShapesCount) {
   // 256 zero bytes under other types and shapes, zeros at the end included.
   seen = {digest_of(plus)};
   std::size_t asked = 1;
-  for (const auto& [type, shape] : std::vector<std::pair<DataType, Shape>>{{DataType::i32, {64}}, {DataType::f16, {128}}, {DataType::bf16, {128}}, {DataType::u8, {256}},
-                                                                          {DataType::f64, {32}}, {DataType::i64, {32}}, {DataType::f32, {8, 8}}, {DataType::f32, {4, 16}},
-                                                                          {DataType::f32, {16, 4}}, {DataType::f32, {64, 1}}, {DataType::f32, {63}}, {DataType::f32, {65}}, {DataType::f32, {0}}}) {
+  for (const auto& [type, shape] : std::vector<std::pair<DataType, Shape>>{{DataType::i32, {64}},
+                                                                           {DataType::f16, {128}},
+                                                                           {DataType::bf16, {128}},
+                                                                           {DataType::u8, {256}},
+                                                                           {DataType::f64, {32}},
+                                                                           {DataType::i64, {32}},
+                                                                           {DataType::f32, {8, 8}},
+                                                                           {DataType::f32, {4, 16}},
+                                                                           {DataType::f32, {16, 4}},
+                                                                           {DataType::f32, {64, 1}},
+                                                                           {DataType::f32, {63}},
+                                                                           {DataType::f32, {65}},
+                                                                           {DataType::f32, {0}}}) {
     const HostTensor t(type, shape);
     seen.insert(digest_of(t));
     ++asked;
@@ -203,79 +228,10 @@ TEST(Digest, HexRoundTripsAndRefusesOtherText) {
   const Digest digest{0x0123456789abcdefu, 0xfedcba9876543210u};
   EXPECT_EQ(to_hex(digest), "0123456789abcdeffedcba9876543210");
   EXPECT_EQ(parse_digest(to_hex(digest)), digest);
-  for (const char* text : {"", "0", "0123456789abcdeffedcba987654321", "0123456789abcdeffedcba98765432100", "0123456789ABCDEFfedcba9876543210", "0123456789abcdeffedcba987654321g", "0x23456789abcdeffedcba987654321012"})
+  for (const char* text :
+       {"", "0", "0123456789abcdeffedcba987654321", "0123456789abcdeffedcba98765432100",
+        "0123456789ABCDEFfedcba9876543210", "0123456789abcdeffedcba987654321g", "0x23456789abcdeffedcba987654321012"})
     EXPECT_EQ(parse_digest(text), std::nullopt) << text;
-}
-
-// --- Distribution: collisions of truncated lanes against theory ---
-
-/// Among n values of b random bits n(n-1)/2 / 2^b pairs are equal, with a Poisson deviation. Every window of 24 bits of
-/// both lanes is held against that: 65,536 inputs are 2 * 10^9 pairs.
-void expect_random_windows(std::vector<Digest> digests, const char* what) {
-  const double n = static_cast<double>(digests.size()), expected = n * (n - 1) / 2 / 0x1p24, deviation = std::sqrt(expected);
-  for (int lane = 0; lane < 2; ++lane) {
-    for (const int shift : {0, 8, 16, 24, 32, 40}) {
-      std::vector<std::uint32_t> values;
-      for (const Digest& d : digests) values.push_back(static_cast<std::uint32_t>((lane ? d.low : d.high) >> shift & 0xFFFFFFu));
-      std::sort(values.begin(), values.end());
-      double pairs = 0;
-      for (std::size_t begin = 0, end; begin < values.size(); begin = end) {
-        for (end = begin; end < values.size() && values[end] == values[begin];) ++end;
-        pairs += static_cast<double>(end - begin) * static_cast<double>(end - begin - 1) / 2;
-      }
-      EXPECT_NEAR(pairs, expected, 6 * deviation) << what << ": lane " << lane << ", bits from " << shift;
-    }
-  }
-  std::sort(digests.begin(), digests.end());
-  EXPECT_EQ(std::adjacent_find(digests.begin(), digests.end()), digests.end()) << what;
-}
-
-constexpr int family_size = 1 << 16;
-
-/// Digests of `family_size` contents of two chunks, each made by `vary(words, i)` from the same start and undone.
-template <class Vary>
-std::vector<Digest> family(Vary vary, bool integers) {
-  HostTensor t(DataType::f32, {2048});
-  if (integers)
-    for (int i = 0; i < 2048; ++i) t.as<float>()[i] = static_cast<float>(i % 17 - 8);
-  else
-    randomize(t.memory, 21);
-  const std::vector<std::byte> start = t.memory;
-  std::vector<Digest> digests;
-  for (int i = 0; i < family_size; ++i) {
-    std::memcpy(t.memory.data(), start.data(), start.size());
-    vary(t.as<std::uint32_t>(), static_cast<std::uint32_t>(i));
-    digests.push_back(digest_of(t));
-  }
-  return digests;
-}
-
-TEST(DigestDistribution, OneUlpMoreInASubsetOfElements) {
-  expect_random_windows(family([](std::uint32_t* w, std::uint32_t i) { for (int b = 0; b < 16; ++b) w[b * 101] += i >> b & 1; }, false), "one ulp");
-}
-TEST(DigestDistribution, SignsOfASubsetOfElements) {
-  expect_random_windows(family([](std::uint32_t* w, std::uint32_t i) { for (int b = 0; b < 16; ++b) w[b * 67 + 5] ^= (i >> b & 1) << 31; }, false), "signs");
-}
-TEST(DigestDistribution, SmallIntegersAsFloats) {
-  expect_random_windows(family([](std::uint32_t* w, std::uint32_t i) {
-    for (int b = 0; b < 4; ++b) {
-      const float value = static_cast<float>(i >> 4 * b & 15);
-      std::memcpy(w + b * 300, &value, 4);
-    }
-  }, true), "small integers");
-}
-TEST(DigestDistribution, TwoElementsThatCompensateInTheirSum) {
-  expect_random_windows(family([](std::uint32_t* w, std::uint32_t i) { w[i % 1024] += 1 + i / 1024; w[(i + 1) % 1024] -= 1 + i / 1024; }, false), "compensating");
-}
-TEST(DigestDistribution, OneBitAnywhereInZeros) {
-  HostTensor t(DataType::f32, {2048});
-  std::vector<Digest> digests;
-  for (int bit = 0; bit < family_size; ++bit) {
-    t.as<std::uint32_t>()[bit / 32] = 1u << bit % 32;
-    digests.push_back(digest_of(t));
-    t.as<std::uint32_t>()[bit / 32] = 0;
-  }
-  expect_random_windows(std::move(digests), "one bit");
 }
 
 TEST(DigestKeys, AreOddAndAllDifferent) {
@@ -295,7 +251,14 @@ TEST(DigestChunks, NumbersBeyond32BitsAreTakenWhole) {
   randomize(t.memory, 31);
   const DigestLanes sum = digest_chunk(t.memory.data(), 0);
   std::set<std::uint64_t> terms[2];
-  const std::uint64_t numbers[] = {0, 1, (1u << 22) - 1, 1u << 22, (1u << 22) + 1, std::uint64_t{1} << 32, (std::uint64_t{1} << 32) + 1, std::uint64_t{1} << 51};
+  const std::uint64_t numbers[] = {0,
+                                   1,
+                                   (1u << 22) - 1,
+                                   1u << 22,
+                                   (1u << 22) + 1,
+                                   std::uint64_t{1} << 32,
+                                   (std::uint64_t{1} << 32) + 1,
+                                   std::uint64_t{1} << 51};
   for (const std::uint64_t number : numbers) {
     const DigestLanes terms_of_bytes = digest_bytes(t.memory.data(), 4096, number);
     for (int lane = 0; lane < 2; ++lane) {
@@ -315,7 +278,8 @@ TEST(DigestChunks, PiecesOfOneStringAddUp) {
   const DigestLanes whole = digest_bytes(t.memory.data(), 20000, base);
   DigestLanes sum;
   for (std::int64_t begin = 0; begin < 20000; begin += 4096) {
-    const DigestLanes part = digest_bytes(t.memory.data() + begin, std::min<std::int64_t>(4096, 20000 - begin), base + static_cast<std::uint64_t>(begin / 4096));
+    const DigestLanes part = digest_bytes(t.memory.data() + begin, std::min<std::int64_t>(4096, 20000 - begin),
+                                          base + static_cast<std::uint64_t>(begin / 4096));
     for (int lane = 0; lane < 2; ++lane) sum.lane[lane] += part.lane[lane];
   }
   for (int lane = 0; lane < 2; ++lane) EXPECT_EQ(whole.lane[lane], sum.lane[lane]);

@@ -35,31 +35,33 @@ TEST(Fill, VersionOneIsFrozen) {
   // Digests of 600 elements from a second implementation in Python (unbounded integers, its own Philox and rounding):
   // whoever changes a fill makes a new fill version.
   EXPECT_EQ(fill_version, 1);
-  const KnownFill known[] = {
-      {DataType::f32, spec_of(Kind::uniform, 1.5), "339cff3c2dda4a80b2a3bece31704f2f"},
-      {DataType::f16, spec_of(Kind::uniform, 1.5), "27087272fd573f90d19d2f6a3907279d"},
-      {DataType::f64, spec_of(Kind::uniform, 1.5), "ac17b6a0ba7fa87ef3530634d1ea5f34"},
-      {DataType::f32, spec_of(Kind::normal, 1.5), "29bb165592b05c9a5d7c68ea16e9efef"},
-      {DataType::f64, spec_of(Kind::normal, 1.5), "1440d3588fffc8044da5aaad61db761d"},
-      {DataType::f32, spec_of(Kind::integers, 1.5, 7, 0.4), "b94d723033fec65c291ced0e99be5b57"},
-      {DataType::i32, spec_of(Kind::integers, 1, 7, 0.4), "c8ab7aa938f855212a1c175aac6752d0"},
-      {DataType::f32, spec_of(Kind::wide, 1.5, 20), "32921e506c9de63828293624c48dd8d9"},
-      {DataType::f64, spec_of(Kind::wide, 1.5, 20), "4d78be4974e607bf5ae3904ea3e271c4"},
-      {DataType::i64, spec_of(Kind::index, 1, 1000), "44452774c86f8c66889509dcfbcec09e"},
-      {DataType::u8, spec_of(Kind::index, 1, 256), "db0ea320f8d760d3b8ee5deaaa149433"}};
+  const KnownFill known[] = {{DataType::f32, spec_of(Kind::uniform, 1.5), "339cff3c2dda4a80b2a3bece31704f2f"},
+                             {DataType::f16, spec_of(Kind::uniform, 1.5), "27087272fd573f90d19d2f6a3907279d"},
+                             {DataType::f64, spec_of(Kind::uniform, 1.5), "ac17b6a0ba7fa87ef3530634d1ea5f34"},
+                             {DataType::f32, spec_of(Kind::normal, 1.5), "29bb165592b05c9a5d7c68ea16e9efef"},
+                             {DataType::f64, spec_of(Kind::normal, 1.5), "1440d3588fffc8044da5aaad61db761d"},
+                             {DataType::f32, spec_of(Kind::integers, 1.5, 7, 0.4), "b94d723033fec65c291ced0e99be5b57"},
+                             {DataType::i32, spec_of(Kind::integers, 1, 7, 0.4), "c8ab7aa938f855212a1c175aac6752d0"},
+                             {DataType::f32, spec_of(Kind::wide, 1.5, 20), "32921e506c9de63828293624c48dd8d9"},
+                             {DataType::f64, spec_of(Kind::wide, 1.5, 20), "4d78be4974e607bf5ae3904ea3e271c4"},
+                             {DataType::i64, spec_of(Kind::index, 1, 1000), "44452774c86f8c66889509dcfbcec09e"},
+                             {DataType::u8, spec_of(Kind::index, 1, 256), "db0ea320f8d760d3b8ee5deaaa149433"}};
   for (const auto& [type, spec, digest] : known) {
     HostTensor t(type, {600});
     fill(t, spec);
-    EXPECT_EQ(to_hex(digest_on_host({&t.tensor, 1})), digest) << to_text(type) << " kind " << static_cast<int>(spec.kind);
+    EXPECT_EQ(to_hex(digest_on_host({&t.tensor, 1})), digest)
+        << to_text(type) << " kind " << static_cast<int>(spec.kind);
   }
 }
 
 std::vector<std::pair<DataType, FillSpec>> every_fill() {
   std::vector<std::pair<DataType, FillSpec>> fills;
   for (const DataType type : {DataType::f32, DataType::f64, DataType::f16, DataType::bf16})
-    for (const Kind kind : {Kind::constant, Kind::integers, Kind::uniform, Kind::normal, Kind::wide}) fills.emplace_back(type, spec_of(kind, 0.75, 8, 0.5));
+    for (const Kind kind : {Kind::constant, Kind::integers, Kind::uniform, Kind::normal, Kind::wide})
+      fills.emplace_back(type, spec_of(kind, 0.75, 8, 0.5));
   for (const DataType type : {DataType::i32, DataType::i64})
-    for (const Kind kind : {Kind::constant, Kind::integers, Kind::index}) fills.emplace_back(type, spec_of(kind, 3, 100, 0.5));
+    for (const Kind kind : {Kind::constant, Kind::integers, Kind::index})
+      fills.emplace_back(type, spec_of(kind, 3, 100, 0.5));
   for (const Kind kind : {Kind::constant, Kind::index}) fills.emplace_back(DataType::u8, spec_of(kind, 3, 100));
   return fills;
 }
@@ -84,7 +86,8 @@ TEST(Fill, AnElementDependsOnSeedStreamAndIndexAlone) {
         copy_elements(prefix, expected);  // on zeroed memory: padding must be zero
         randomize(view.memory, 1);
         fill(view, spec);
-        EXPECT_EQ(view.memory, expected.memory) << to_text(type) << " " << static_cast<int>(spec.kind) << " " << describe_layout(view.tensor.spec) << " of " << bytes;
+        EXPECT_EQ(view.memory, expected.memory) << to_text(type) << " " << static_cast<int>(spec.kind) << " "
+                                                << describe_layout(view.tensor.spec) << " of " << bytes;
       }
     }
   }
@@ -220,7 +223,8 @@ TEST(Fill, IndicesCoverTheirRange) {
 TEST(Fill, MultiplyHighIsTheUpperHalfOfTheProduct) {
   for (std::uint64_t i = 0; i < 10000; ++i) {
     const PhiloxWords r = philox4x32(i, 0, 0, 9);
-    const std::uint64_t a = join(r.w[0], r.w[1]) | (i % 3 ? 0 : 0xFFFFFFFF00000000u), b = join(r.w[2], r.w[3]) | (i % 5 ? 0 : 0xFFFFFFFFu);
+    const std::uint64_t a = join(r.w[0], r.w[1]) | (i % 3 ? 0 : 0xFFFFFFFF00000000u),
+                        b = join(r.w[2], r.w[3]) | (i % 5 ? 0 : 0xFFFFFFFFu);
     ASSERT_EQ(multiply_high(a, b), static_cast<std::uint64_t>(static_cast<unsigned __int128>(a) * b >> 64));
   }
 }
@@ -236,7 +240,8 @@ TEST(Fill, BadSpecsAreRefusedWithFieldValueAndRange) {
     return status.error().text;
   };
   using testing::HasSubstr;
-  EXPECT_THAT(reason(DataType::bf16, spec_of(Kind::integers, 1, 257)), HasSubstr("limit 257 is outside [1, 256] for bf16"));
+  EXPECT_THAT(reason(DataType::bf16, spec_of(Kind::integers, 1, 257)),
+              HasSubstr("limit 257 is outside [1, 256] for bf16"));
   EXPECT_THAT(reason(DataType::f16, spec_of(Kind::integers, 1, 2049)), HasSubstr("[1, 2048]"));
   EXPECT_THAT(reason(DataType::f32, spec_of(Kind::integers, 1, 0)), HasSubstr("limit 0"));
   EXPECT_THAT(reason(DataType::f32, spec_of(Kind::integers, 1, 1, 1.5)), HasSubstr("density 1.5"));
@@ -259,7 +264,8 @@ TEST(Fill, BadSpecsAreRefusedWithFieldValueAndRange) {
 }
 
 TEST(Fill, NamesRoundTrip) {
-  for (const InputFill f : {InputFill::exact, InputFill::rounding, InputFill::wide}) EXPECT_EQ(parse_input_fill(to_text(f)), f);
+  for (const InputFill f : {InputFill::exact, InputFill::rounding, InputFill::wide})
+    EXPECT_EQ(parse_input_fill(to_text(f)), f);
   EXPECT_EQ(parse_input_fill("Exact"), std::nullopt);
 }
 

@@ -23,12 +23,15 @@ float compiler_f32(std::uint16_t bits) {
 
 TEST(F16, EveryPatternWidensAsTheCompilersType) {
   for (std::uint32_t bits = 0; bits < 65536; ++bits)
-    ASSERT_EQ(float_bits(float_from_f16(static_cast<std::uint16_t>(bits))), float_bits(compiler_f32(static_cast<std::uint16_t>(bits)))) << bits;
+    ASSERT_EQ(float_bits(float_from_f16(static_cast<std::uint16_t>(bits))),
+              float_bits(compiler_f32(static_cast<std::uint16_t>(bits))))
+        << bits;
 }
 
 TEST(F16, NarrowsAsTheCompilersTypeAroundEveryValueAndEveryTie) {
   for (std::uint32_t bits = 0; bits < 65536; ++bits) {
-    const float value = float_from_f16(static_cast<std::uint16_t>(bits)), next = float_from_f16(static_cast<std::uint16_t>(bits + 1));
+    const float value = float_from_f16(static_cast<std::uint16_t>(bits)),
+                next = float_from_f16(static_cast<std::uint16_t>(bits + 1));
     for (const float centre : {value, (value + next) / 2}) {
       for (int step = -2; step <= 2; ++step) {
         const float x = float_from_bits(float_bits(centre) + static_cast<std::uint32_t>(step));

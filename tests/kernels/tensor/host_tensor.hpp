@@ -80,7 +80,8 @@ inline std::vector<MemoryLayout> sample_layouts(const Shape& shape) {
     layouts.push_back({strides, {{4, 4}, {1, 16}, {4, 4}}, g * ko * co * r * s * 256});
     // Goihw16g: groups in blocks, as for depthwise filters.
     const std::int64_t go = up(g, 16), k = shape[1], c = shape[4];
-    layouts.push_back({{k * c * r * s * 16, c * r * s * 16, s * 16, 16, r * s * 16}, {{0, 16}}, go * k * c * r * s * 16});
+    layouts.push_back(
+        {{k * c * r * s * 16, c * r * s * 16, s * 16, 16, r * s * 16}, {{0, 16}}, go * k * c * r * s * 16});
   }
   if (shape.size() == 1) layouts.push_back({{3}, {}, shape[0] * 3});
   if (shape.size() == 2) layouts.push_back(permuted_layout(shape, {1, 0}));

@@ -14,14 +14,16 @@ TEST(Divisor, IsExactBelowTwoToThe31) {
   for (std::uint32_t d = 1; d <= 300; ++d) divisors.push_back(d);
   for (int s = 8; s < 31; ++s)
     for (const int near : {-2, -1, 0, 1, 2}) divisors.push_back((1u << s) + static_cast<std::uint32_t>(near));
-  for (const std::uint32_t d : {641u, 12544u, 50176u, 1000003u, 0x7FFFFFFFu, 0x7FFFFFFEu, 0x40000001u}) divisors.push_back(d);
+  for (const std::uint32_t d : {641u, 12544u, 50176u, 1000003u, 0x7FFFFFFFu, 0x7FFFFFFEu, 0x40000001u})
+    divisors.push_back(d);
   for (const std::uint32_t d : divisors) {
     const Divisor divisor = Divisor::of(d);
     const auto check = [&](std::uint64_t n) {
       if (n >= std::uint64_t{1} << 31) return;
       ASSERT_EQ(divisor.quotient(static_cast<std::uint32_t>(n)), n / d) << n << " / " << d;
     };
-    for (std::uint64_t k : {std::uint64_t{1}, std::uint64_t{2}, std::uint64_t{7}, (std::uint64_t{1} << 31) / d - 1, (std::uint64_t{1} << 31) / d})
+    for (std::uint64_t k : {std::uint64_t{1}, std::uint64_t{2}, std::uint64_t{7}, (std::uint64_t{1} << 31) / d - 1,
+                            (std::uint64_t{1} << 31) / d})
       for (const std::uint64_t n : {k * d - 1, k * d, k * d + 1}) check(n);
     for (std::uint64_t n = 0; n < (std::uint64_t{1} << 31); n += 4194301) check(n);
     check(0x7FFFFFFF);
@@ -29,7 +31,17 @@ TEST(Divisor, IsExactBelowTwoToThe31) {
 }
 
 TEST(LayoutIndex, AgreesWithTheLayoutForEveryElement) {
-  for (const Shape& shape : std::vector<Shape>{{}, {1}, {0}, {37}, {5, 9}, {2, 3, 4}, {2, 5, 7, 37}, {3, 1, 6, 16}, {1, 4, 4, 1}, {2, 19, 3, 3, 21}, {32, 1, 3, 3, 1}}) {
+  for (const Shape& shape : std::vector<Shape>{{},
+                                               {1},
+                                               {0},
+                                               {37},
+                                               {5, 9},
+                                               {2, 3, 4},
+                                               {2, 5, 7, 37},
+                                               {3, 1, 6, 16},
+                                               {1, 4, 4, 1},
+                                               {2, 19, 3, 3, 21},
+                                               {32, 1, 3, 3, 1}}) {
     for (const MemoryLayout& layout : sample_layouts(shape)) {
       const auto index = make_layout_index({"t", DataType::f32, shape, layout});
       ASSERT_TRUE(index) << index.error().text;
@@ -75,21 +87,25 @@ DigestLanes lanes_by_words(const HostTensor& t) {
   for (std::int64_t chunk = chunks; chunk-- > 0;) {
     DigestLanes sum;
     for (int position = digest_chunk_words; position-- > 0;)
-      digest_add_word(sum, digest_word<T, aligned>(memory, layout, chunk * digest_chunk_words + position), digest_key(0, position), digest_key(1, position));
-    for (int lane = 0; lane < 2; ++lane) total.lane[lane] += digest_chunk_term(lane, sum.lane[lane], static_cast<std::uint64_t>(chunk));
+      digest_add_word(sum, digest_word<T, aligned>(memory, layout, chunk * digest_chunk_words + position),
+                      digest_key(0, position), digest_key(1, position));
+    for (int lane = 0; lane < 2; ++lane)
+      total.lane[lane] += digest_chunk_term(lane, sum.lane[lane], static_cast<std::uint64_t>(chunk));
   }
   return total;
 }
 
 template <class T>
 void check_words(DataType type) {
-  for (const Shape& shape : std::vector<Shape>{{1}, {1023}, {4099}, {2, 9, 7, 37}, {2, 19, 3, 3, 21}, {40, 1, 3, 3, 1}}) {
+  for (const Shape& shape :
+       std::vector<Shape>{{1}, {1023}, {4099}, {2, 9, 7, 37}, {2, 19, 3, 3, 21}, {40, 1, 3, 3, 1}}) {
     for (const MemoryLayout& layout : sample_layouts(shape)) {
       HostTensor t(type, shape, layout);
       randomize(t.memory, 4);
       for (const DigestLanes& lanes : {lanes_by_words<T, true>(t), lanes_by_words<T, false>(t)}) {
         const Digest single = finish_digest(t.tensor.spec, lanes);
-        EXPECT_EQ(combine({&single, 1}), digest_on_host({&t.tensor, 1})) << to_text(type) << " " << describe_layout(t.tensor.spec);
+        EXPECT_EQ(combine({&single, 1}), digest_on_host({&t.tensor, 1}))
+            << to_text(type) << " " << describe_layout(t.tensor.spec);
       }
     }
   }

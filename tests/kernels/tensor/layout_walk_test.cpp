@@ -8,8 +8,18 @@ namespace detbench {
 namespace {
 
 TEST(LayoutWalk, VisitsEveryElementWhereTheLayoutSaysItLies) {
-  for (const Shape& shape : std::vector<Shape>{{}, {1}, {37}, {5, 9}, {2, 3, 4}, {2, 5, 7, 37}, {3, 1, 6, 16}, {1, 4, 4, 1}, {2, 1, 1, 33},
-                                               {2, 19, 3, 3, 21}, {32, 1, 3, 3, 1}, {1, 16, 1, 1, 32}}) {
+  for (const Shape& shape : std::vector<Shape>{{},
+                                               {1},
+                                               {37},
+                                               {5, 9},
+                                               {2, 3, 4},
+                                               {2, 5, 7, 37},
+                                               {3, 1, 6, 16},
+                                               {1, 4, 4, 1},
+                                               {2, 1, 1, 33},
+                                               {2, 19, 3, 3, 21},
+                                               {32, 1, 3, 3, 1},
+                                               {1, 16, 1, 1, 32}}) {
     for (const MemoryLayout& layout : sample_layouts(shape)) {
       const TensorSpec spec{"t", DataType::f32, shape, layout};
       const LayoutWalk walk(spec);
@@ -21,12 +31,14 @@ TEST(LayoutWalk, VisitsEveryElementWhereTheLayoutSaysItLies) {
       for (const std::int64_t count : {n, std::int64_t{1}, std::int64_t{7}, std::int64_t{100}}) {
         for (std::int64_t first = 0; first < n; first += count) {
           std::int64_t next = first;
-          walk.runs(first, std::min(count, n - first), [&](std::int64_t position, std::int64_t offset, std::int64_t length, std::int64_t stride) {
-            ASSERT_EQ(position, next);
-            ASSERT_GT(length, 0);
-            for (std::int64_t j = 0; j < length; ++j) ASSERT_EQ(offset + j * stride, expected[position + j]) << describe_layout(spec);
-            next += length;
-          });
+          walk.runs(first, std::min(count, n - first),
+                    [&](std::int64_t position, std::int64_t offset, std::int64_t length, std::int64_t stride) {
+                      ASSERT_EQ(position, next);
+                      ASSERT_GT(length, 0);
+                      for (std::int64_t j = 0; j < length; ++j)
+                        ASSERT_EQ(offset + j * stride, expected[position + j]) << describe_layout(spec);
+                      next += length;
+                    });
           ASSERT_EQ(next, std::min(first + count, n));
         }
       }
@@ -59,7 +71,8 @@ TEST(LayoutWalk, IndexArithmeticBeyondTwoToThe32Elements) {
     const TensorSpec spec{"t", DataType::f32, shape, *activation_layout(shape, name)};
     const LayoutWalk walk(spec);
     EXPECT_EQ(walk.elements(), std::int64_t{1} << 36);
-    for (const std::int64_t first : {(std::int64_t{1} << 32) - 100, (std::int64_t{1} << 33) + 12345, (std::int64_t{1} << 36) - 500}) {
+    for (const std::int64_t first :
+         {(std::int64_t{1} << 32) - 100, (std::int64_t{1} << 33) + 12345, (std::int64_t{1} << 36) - 500}) {
       walk.runs(first, 500, [&](std::int64_t position, std::int64_t offset, std::int64_t length, std::int64_t stride) {
         for (std::int64_t j = 0; j < length; ++j) {
           std::int64_t index[max_rank]{}, rest = position + j;

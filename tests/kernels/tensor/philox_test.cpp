@@ -15,10 +15,13 @@ struct KnownAnswer {
 };
 
 // Random123's kat_vectors, "philox4x32 10".
-constexpr KnownAnswer known_answers[] = {
-    {{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
-    {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}, {0xffffffff, 0xffffffff}, {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
-    {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}, {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}}};
+constexpr KnownAnswer known_answers[] = {{{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
+                                         {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff},
+                                          {0xffffffff, 0xffffffff},
+                                          {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
+                                         {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
+                                          {0xa4093822, 0x299f31d0},
+                                          {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}}};
 
 TEST(Philox, KnownAnswersOfRandom123) {
   for (const auto& [counter, key, words] : known_answers) {
@@ -31,7 +34,8 @@ TEST(Philox, KnownAnswersOfRandom123) {
 TEST(Philox, BlocksHaveTheWordsOfSingleCallsOnEveryInstructionSet) {
   const std::uint64_t key = stream_key(4, "block");
   for (int level = 0; level <= digest_instruction_level(); ++level) {
-    for (const std::uint64_t first : {std::uint64_t{0}, std::uint64_t{12345}, (std::uint64_t{1} << 32) - 100, ~std::uint64_t{0} - 1000}) {
+    for (const std::uint64_t first :
+         {std::uint64_t{0}, std::uint64_t{12345}, (std::uint64_t{1} << 32) - 100, ~std::uint64_t{0} - 1000}) {
       PhiloxBlock block;
       draw_philox_block(first, 3, key, block, level);
       for (int i = 0; i < philox_block_size; ++i) {
@@ -52,15 +56,16 @@ TEST(Philox, HashNameIsFnv1a) {
 TEST(Philox, Mix64IsSplitmixFinalizer) {
   // splitmix64 seeded with 1234567 begins with these numbers (Rosetta Code, Java's SplittableRandom).
   std::uint64_t state = 1234567;
-  for (const std::uint64_t expected : {6457827717110365317u, 3203168211198807973u, 9817491932198370423u,
-                                       4593380528125082431u, 16408922859458223821u})
+  for (const std::uint64_t expected :
+       {6457827717110365317u, 3203168211198807973u, 9817491932198370423u, 4593380528125082431u, 16408922859458223821u})
     EXPECT_EQ(mix64(state += 0x9E3779B97F4A7C15u), expected);
 }
 
 TEST(Philox, StreamsAndSeedsHaveKeysOfTheirOwn) {
   std::set<std::uint64_t> keys;
   int asked = 0;
-  for (const char* name : {"weights", "shuffle", "augmentation", "dropout", "drop_connect", "conv_fwd/src", "conv_fwd/weights"})
+  for (const char* name :
+       {"weights", "shuffle", "augmentation", "dropout", "drop_connect", "conv_fwd/src", "conv_fwd/weights"})
     for (std::uint64_t seed = 0; seed < 200; ++seed, ++asked) keys.insert(stream_key(seed, name));
   EXPECT_EQ(keys.size(), static_cast<std::size_t>(asked));
 }

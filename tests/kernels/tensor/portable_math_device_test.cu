@@ -80,7 +80,8 @@ TEST_F(PortableMathOnDevice, F32FunctionsHaveTheHostsBits) {
     ASSERT_EQ(cudaGetLastError(), cudaSuccess);
     const std::vector<float> out = device_out.read(x.size());
     for (int i = 0; i < n; ++i)
-      ASSERT_EQ(float_bits(out[i]), float_bits(evaluate(function, x[i], y[i]))) << "function " << function << " of " << x[i] << ", " << y[i];
+      ASSERT_EQ(float_bits(out[i]), float_bits(evaluate(function, x[i], y[i])))
+          << "function " << function << " of " << x[i] << ", " << y[i];
   }
 }
 
@@ -99,7 +100,8 @@ TEST_F(PortableMathOnDevice, F64FunctionsHaveTheHostsBits) {
     const std::vector<double> out = device_out.read(x.size());
     for (int i = 0; i < n; ++i) {
       if (function == 2 && !(x[i] > 0 && x[i] < 1)) continue;
-      ASSERT_EQ(double_bits(out[i]), double_bits(evaluate64(function, x[i]))) << "function " << function << " of " << x[i];
+      ASSERT_EQ(double_bits(out[i]), double_bits(evaluate64(function, x[i])))
+          << "function " << function << " of " << x[i];
     }
   }
 }

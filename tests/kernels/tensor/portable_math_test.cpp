@@ -34,7 +34,8 @@ struct Worst {
 };
 
 /// Every `step`-th f32 bit pattern of either sign, those near zero, one and the largest included.
-Worst worst_of(const std::function<float(float)>& ours, const std::function<long double(long double)>& exact, std::uint32_t step) {
+Worst worst_of(const std::function<float(float)>& ours, const std::function<long double(long double)>& exact,
+               std::uint32_t step) {
   Worst worst;
   const auto ask = [&](std::uint32_t bits) {
     const float x = float_from_bits(bits);
@@ -45,7 +46,8 @@ Worst worst_of(const std::function<float(float)>& ours, const std::function<long
     if (!(error <= worst.error)) worst = {error, x};
   };
   for (std::uint64_t bits = 0; bits < std::uint64_t{1} << 32; bits += step) ask(static_cast<std::uint32_t>(bits));
-  for (const std::uint32_t centre : {0u, 0x00800000u, 0x3F800000u, 0x3F000000u, 0x3F3504F3u, 0x42B17218u, 0x42CFF1B5u, 0x7F7FFFFFu, 0x3FC90FDBu})
+  for (const std::uint32_t centre :
+       {0u, 0x00800000u, 0x3F800000u, 0x3F000000u, 0x3F3504F3u, 0x42B17218u, 0x42CFF1B5u, 0x7F7FFFFFu, 0x3FC90FDBu})
     for (std::uint32_t near = 0; near < 2000; ++near)
       for (const std::uint32_t sign : {0u, 0x80000000u}) ask((centre - 1000 + near) ^ sign);
   return worst;
@@ -54,30 +56,36 @@ Worst worst_of(const std::function<float(float)>& ours, const std::function<long
 constexpr long double bound = 0.501L;
 
 TEST(PortableMath, ExpIsWithinItsBound) {
-  const Worst worst = worst_of([](float x) { return portable::exp(x); }, [](long double x) { return std::exp(x); }, 3001);
+  const Worst worst =
+      worst_of([](float x) { return portable::exp(x); }, [](long double x) { return std::exp(x); }, 3001);
   EXPECT_LE(worst.error, bound) << worst.x;
 }
 
 TEST(PortableMath, LogIsWithinItsBound) {
-  const Worst worst = worst_of([](float x) { return portable::log(x); }, [](long double x) { return std::log(x); }, 3001);
+  const Worst worst =
+      worst_of([](float x) { return portable::log(x); }, [](long double x) { return std::log(x); }, 3001);
   EXPECT_LE(worst.error, bound) << worst.x;
 }
 
 TEST(PortableMath, SigmoidIsWithinItsBound) {
-  const Worst worst = worst_of(portable::sigmoid, [](long double x) { return 1 / (1 + std::exp(-x)); }, 3001);
+  const Worst worst = worst_of(
+      portable::sigmoid, [](long double x) { return 1 / (1 + std::exp(-x)); }, 3001);
   EXPECT_LE(worst.error, bound) << worst.x;
 }
 
 TEST(PortableMath, TanhIsWithinItsBound) {
-  const Worst worst = worst_of(portable::tanh, [](long double x) { return std::tanh(x); }, 3001);
+  const Worst worst = worst_of(
+      portable::tanh, [](long double x) { return std::tanh(x); }, 3001);
   EXPECT_LE(worst.error, bound) << worst.x;
 }
 
 TEST(PortableMath, SineAndCosineAreWithinTheirBound) {
   // x87's long double sine is accurate in glibc for every argument (it reduces by itself).
-  const Worst sine = worst_of(portable::sin, [](long double x) { return std::sin(x); }, 5003);
+  const Worst sine = worst_of(
+      portable::sin, [](long double x) { return std::sin(x); }, 5003);
   EXPECT_LE(sine.error, bound) << sine.x;
-  const Worst cosine = worst_of(portable::cos, [](long double x) { return std::cos(x); }, 5003);
+  const Worst cosine = worst_of(
+      portable::cos, [](long double x) { return std::cos(x); }, 5003);
   EXPECT_LE(cosine.error, bound) << cosine.x;
 }
 
@@ -87,7 +95,8 @@ TEST(PortableMath, PowIsWithinItsBound) {
   for (std::uint64_t i = 0; i < 600000; ++i) {
     const PhiloxWords r = philox4x32(i, 0, 0, stream_key(1, "pow"));
     // A positive base of any size and an exponent that keeps most results finite; every fourth base near 1.
-    const float x = i % 4 ? float_from_bits(r.w[0] % 0x7F800000u) : float_from_bits(0x3F800000u + r.w[0] % 0x10000u - 0x8000u);
+    const float x =
+        i % 4 ? float_from_bits(r.w[0] % 0x7F800000u) : float_from_bits(0x3F800000u + r.w[0] % 0x10000u - 0x8000u);
     const float y = static_cast<float>(static_cast<std::int32_t>(r.w[1])) * (i % 4 ? 0x1p-27f : 0x1p-15f);
     const long double exact = std::pow(static_cast<long double>(x), static_cast<long double>(y));
     if (!std::isfinite(exact)) continue;
@@ -106,7 +115,8 @@ TEST(PortableMath, DoubleExpAndLogAreWithinOneUlp) {
     const long double e = std::exp(static_cast<long double>(x));
     if (e < std::numeric_limits<double>::max()) worst_exp = std::max(worst_exp, ulp_error(portable::exp(x), e));
     const double p = i % 2 ? 1 + u * 0.5 : std::ldexp(std::abs(u) + 0x1p-53, static_cast<int>(r.w[2] % 2100) - 1074);
-    if (p > 0 && std::isfinite(p)) worst_log = std::max(worst_log, ulp_error(portable::log(p), std::log(static_cast<long double>(p))));
+    if (p > 0 && std::isfinite(p))
+      worst_log = std::max(worst_log, ulp_error(portable::log(p), std::log(static_cast<long double>(p))));
   }
   EXPECT_LT(worst_exp, 1.0L);
   EXPECT_LT(worst_log, 1.0L);
@@ -118,8 +128,8 @@ constexpr std::uint32_t nan_bits = 0x7FC00000u;
 TEST(PortableMath, SpecialValues) {
   const float nan = float_from_bits(0xFFC12345u);
   for (const float x : {nan, -nan, Limits::signaling_NaN()}) {
-    for (const auto& f : {+[](float v) { return portable::exp(v); }, +[](float v) { return portable::log(v); }, &portable::sigmoid,
-                          &portable::tanh, &portable::sin, &portable::cos})
+    for (const auto& f : {+[](float v) { return portable::exp(v); }, +[](float v) { return portable::log(v); },
+                          &portable::sigmoid, &portable::tanh, &portable::sin, &portable::cos})
       EXPECT_EQ(bits(f(x)), nan_bits);
   }
   EXPECT_EQ(bits(portable::exp(-inf)), bits(0.0f));
@@ -152,9 +162,34 @@ TEST(PortableMath, SpecialValues) {
 }
 
 TEST(PortableMath, PowAgreesWithTheLibraryOnEverySpecialPair) {
-  const float values[] = {0.0f, -0.0f, 1.0f, -1.0f, 2.0f, -2.0f, 0.5f, -0.5f, 3.0f, -3.0f, 1.5f, -1.5f, 0x1p23f, 0x1p24f, -0x1p24f, 0x1p25f,
-                          8388609.0f, -8388609.0f, inf, -inf, Limits::quiet_NaN(), Limits::denorm_min(), -Limits::denorm_min(),
-                          Limits::max(), Limits::lowest(), Limits::min(), 0.99999994f, -0.99999994f};
+  const float values[] = {0.0f,
+                          -0.0f,
+                          1.0f,
+                          -1.0f,
+                          2.0f,
+                          -2.0f,
+                          0.5f,
+                          -0.5f,
+                          3.0f,
+                          -3.0f,
+                          1.5f,
+                          -1.5f,
+                          0x1p23f,
+                          0x1p24f,
+                          -0x1p24f,
+                          0x1p25f,
+                          8388609.0f,
+                          -8388609.0f,
+                          inf,
+                          -inf,
+                          Limits::quiet_NaN(),
+                          Limits::denorm_min(),
+                          -Limits::denorm_min(),
+                          Limits::max(),
+                          Limits::lowest(),
+                          Limits::min(),
+                          0.99999994f,
+                          -0.99999994f};
   for (const float x : values) {
     for (const float y : values) {
       const float expected = static_cast<float>(std::pow(static_cast<double>(x), static_cast<double>(y)));
@@ -169,7 +204,8 @@ TEST(PortableMath, PowAgreesWithTheLibraryOnEverySpecialPair) {
 
 TEST(PortableMath, LargeAngles) {
   // The f32 nearest to a multiple of pi/2 (Kahan), and the largest.
-  for (const float x : {16367173.0f * 0x1p72f, 0x1.6ac5b2p+118f, Limits::max(), 1048576.0f, 1048577.0f, 3.0e6f, -1.0e30f}) {
+  for (const float x :
+       {16367173.0f * 0x1p72f, 0x1.6ac5b2p+118f, Limits::max(), 1048576.0f, 1048577.0f, 3.0e6f, -1.0e30f}) {
     EXPECT_LE(ulp_error(portable::sin(x), std::sin(static_cast<long double>(x))), bound) << x;
     EXPECT_LE(ulp_error(portable::cos(x), std::cos(static_cast<long double>(x))), bound) << x;
   }
@@ -178,7 +214,8 @@ TEST(PortableMath, LargeAngles) {
 TEST(PortableMath, NormalQuantileInvertsTheDistribution) {
   const auto below = [](long double z) { return std::erfc(-z / std::sqrt(2.0L)) / 2; };
   const auto density = [](long double z) { return std::exp(-z * z / 2) / std::sqrt(2 * 3.14159265358979323846L); };
-  for (const double p : {1e-300, 1e-30, 1e-12, 1e-9, 1e-5, 0.001, 0.0227501319, 0.07, 0.075, 0.08, 0.2, 0.4999, 0.5, 0.7, 0.924, 0.93, 0.99, 0.99999, 1 - 1e-9}) {
+  for (const double p : {1e-300, 1e-30, 1e-12, 1e-9, 1e-5, 0.001, 0.0227501319, 0.07, 0.075, 0.08, 0.2, 0.4999, 0.5,
+                         0.7, 0.924, 0.93, 0.99, 0.99999, 1 - 1e-9}) {
     const double z = portable::normal_quantile(p);
     // The distance in z is (error in p) / density.
     const long double distance = std::abs((below(z) - p) / density(z));
@@ -189,8 +226,8 @@ TEST(PortableMath, NormalQuantileInvertsTheDistribution) {
 }
 
 TEST(PortableMath, SquareRootAndDivisionAreTheHardwares) {
-  // What the header builds on: IEEE operations, rounded once. In f64 the long double quotient would be rounded twice, so
-  // f32 is held against f64, which has more than twice the digits.
+  // What the header builds on: IEEE operations, rounded once. In f64 the long double quotient would be rounded twice,
+  // so f32 is held against f64, which has more than twice the digits.
   for (std::uint64_t i = 0; i < 100000; ++i) {
     const PhiloxWords r = philox4x32(i, 0, 0, stream_key(3, "division"));
     const float a = float_from_bits(r.w[0] % 0x7F800000u), b = float_from_bits(r.w[1] % 0x7F800000u);

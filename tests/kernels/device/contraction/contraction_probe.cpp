@@ -17,6 +17,8 @@ extern "C" DETBENCH_PROBE_AVX2 double contraction_probe_f64_avx2(double a, doubl
 extern "C" DETBENCH_PROBE_AVX2 void contraction_probe_loop_avx2(const float* a, const float* b, float* c, int n) {
   for (int i = 0; i < n; ++i) c[i] += a[i] * b[i];
 }
-extern "C" DETBENCH_PROBE_AVX2 float contraction_control_f32_avx2(float a, float b, float c) { return std::fma(a, b, c); }
+extern "C" DETBENCH_PROBE_AVX2 float contraction_control_f32_avx2(float a, float b, float c) {
+  return std::fma(a, b, c);
+}
 
 }  // namespace detbench

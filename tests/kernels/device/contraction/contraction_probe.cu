@@ -1,5 +1,6 @@
 // Compiled to PTX with the project's flags; check_ptx.cmake reads it.
-extern "C" __global__ void contraction_probe(const float* a, const float* b, float* c, const double* d, const double* e, double* f) {
+extern "C" __global__ void contraction_probe(const float* a, const float* b, float* c, const double* d, const double* e,
+                                             double* f) {
   const int i = threadIdx.x;
   c[i] = a[i] * b[i] + c[i];
   f[i] = d[i] * e[i] + f[i];

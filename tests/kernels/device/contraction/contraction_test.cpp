@@ -20,7 +20,8 @@ TEST(Contraction, BaselineCodeRoundsTwice) {
 
 TEST(Contraction, CodeForProcessorsWithFmaRoundsTwice) {
 #if defined(__x86_64__)
-  if (!__builtin_cpu_supports("fma") || !__builtin_cpu_supports("avx2")) GTEST_SKIP() << "this processor has no AVX2 and FMA";
+  if (!__builtin_cpu_supports("fma") || !__builtin_cpu_supports("avx2"))
+    GTEST_SKIP() << "this processor has no AVX2 and FMA";
 #endif
   EXPECT_EQ(contraction_probe_f32_avx2(a32, a32, c32), 0.0f);
   EXPECT_EQ(contraction_probe_f64_avx2(a64, a64, c64), 0.0);

@@ -27,7 +27,8 @@ struct Memory {
 FillSpec fill_of(FillSpec::Kind kind) { return {kind, 1, "benchmark", 1.0, 8, 0.5}; }
 
 void count(benchmark::State& state, const Memory& memory) {
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * static_cast<std::int64_t>(memory.bytes.size()));
+  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) *
+                          static_cast<std::int64_t>(memory.bytes.size()));
 }
 
 void copy_bytes(benchmark::State& state) {
