@@ -26,9 +26,10 @@ float sum_in_order(const float* values, std::int64_t count) {
 }
 
 /// Eight threads, or more where more are configured, each with every eighth part. They wait for each other, so that none
-/// is through before the next one has started, and sleep before every part: when a sleeper wakes is up to timers and
-/// scheduler, and on few cores nothing else mixes threads whose whole share fits into one time slice. Threads of its own
-/// instead of OpenMP's, whose barriers spin for milliseconds when there are more of them than cores.
+/// is through before the next one has started, and sleep before every part, each for another time: who comes before whom
+/// is then up to timers and scheduler again and again. With equal sleeps the threads of a machine with few cores, or too
+/// much to do, queue up in the same order every time. Threads of its own instead of OpenMP's, whose barriers spin for
+/// milliseconds when there are more of them than cores.
 template <class Part>
 void race(int configured_threads, std::int64_t parts, std::int64_t targets, const Part& part) {
   const int count = std::max(8, configured_threads);
@@ -42,7 +43,7 @@ void race(int configured_threads, std::int64_t parts, std::int64_t targets, cons
         release_from_binding();
         for (--missing; missing > 0 && !abandoned;) sched_yield();
         for (std::int64_t p = thread; p < parts; p += count) {
-          std::this_thread::sleep_for(std::chrono::microseconds(10));
+          std::this_thread::sleep_for(std::chrono::microseconds(10 + 7 * thread));
           for (std::int64_t t = 0; t < targets; ++t) part(p, t);
         }
       });
@@ -52,7 +53,7 @@ void race(int configured_threads, std::int64_t parts, std::int64_t targets, cons
   }
 }
 
-constexpr std::int64_t part_elements = 16, parts = segment / part_elements;
+constexpr std::int64_t part_elements = 8, parts = segment / part_elements;
 
 /// Where this process's code, stack and heap lie, by pages.
 std::uint64_t address_hash() {
@@ -65,7 +66,7 @@ std::uint64_t address_hash() {
 
 }  // namespace
 
-/// Hazard: floats added atomically, so that the order of additions is the order in which threads come by. 64 partials
+/// Hazard: floats added atomically, so that the order of additions is the order in which threads come by. 128 partials
 /// meet in every target; two could never differ, because addition commutes.
 void contended_atomics(const ControlView& v) {
   std::fill_n(v.out, v.targets, 0.0f);
