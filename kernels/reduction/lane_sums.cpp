@@ -11,39 +11,63 @@
 namespace detbench::reduction {
 namespace {
 
-/// Adds whole rows of 64 elements into `lanes`. Registers hold at most 8 vectors of sums; a narrow instruction set
-/// takes the lanes in several passes over the rows, which a lane cannot notice.
-template <class T, class Sum, int Bytes>
-DETBENCH_INLINE void add_rows(const T* x, std::int64_t rows, Sum* lanes) {
+/// Adds whole rows of 64 elements to as many lanes as `sums` holds, those from the row's element `x` on.
+template <class T, class Sum, int Bytes, int Vectors>
+DETBENCH_INLINE void add_rows(const T* x, std::int64_t rows, typename Simd<Sum, Bytes>::Vector (&sums)[Vectors]) {
   using V = Simd<Sum, Bytes>;
-  constexpr int vectors = std::min(8, lane_count / V::width);
-  for (int first = 0; first < lane_count; first += vectors * V::width) {
-    typename V::Vector sums[vectors];
+  for (std::int64_t row = 0; row < rows; ++row, x += lane_count) {
 #pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v) V::load(sums[v], lanes + first + v * V::width);
-    for (std::int64_t row = 0; row < rows; ++row) {
-      const T* elements = x + row * lane_count + first;
-#pragma GCC unroll 8
-      for (int v = 0; v < vectors; ++v) {
-        typename V::Vector value;
-        if constexpr (sizeof(T) == sizeof(Sum))
-          V::load(value, elements + v * V::width);
-        else
-          widen<Bytes>(value, elements + v * V::width);
-        sums[v] += value;
-      }
+    for (int v = 0; v < Vectors; ++v) {
+      typename V::Vector value;
+      if constexpr (sizeof(T) == sizeof(Sum))
+        V::load(value, x + v * V::width);
+      else
+        widen<Bytes>(value, x + v * V::width);
+      sums[v] += value;
     }
-#pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v) V::store(lanes + first + v * V::width, sums[v]);
   }
+}
+
+/// Step 2 with whole vectors while strides span them, then inside the last one: the additions of fold_lanes().
+template <class Sum, int Bytes, int Vectors>
+DETBENCH_INLINE Sum fold_vectors(typename Simd<Sum, Bytes>::Vector (&sums)[Vectors]) {
+  using V = Simd<Sum, Bytes>;
+  static_assert(Vectors * V::width == lane_count);
+#pragma GCC unroll 4
+  for (int half = Vectors / 2; half > 0; half /= 2)
+#pragma GCC unroll 4
+    for (int v = 0; v < half; ++v) sums[v] += sums[v + half];
+  alignas(64) Sum lanes[V::width];
+  V::store(lanes, sums[0]);
+  for (int stride = V::width / 2; stride > 0; stride /= 2)
+    for (int lane = 0; lane < stride; ++lane) lanes[lane] += lanes[lane + stride];
+  return lanes[0];
 }
 
 template <class T, class Sum, int Bytes>
 DETBENCH_INLINE Sum sum_body(const T* x, std::int64_t n) {
-  alignas(64) Sum lanes[lane_count];
-  std::fill(lanes, lanes + lane_count, absent_value<Sum>());
+  using V = Simd<Sum, Bytes>;
+  // Registers hold at most 8 vectors of sums; a narrow instruction set takes the lanes in several passes over the rows,
+  // which a lane cannot notice.
+  constexpr int all_vectors = lane_count / V::width, vectors = std::min(8, all_vectors);
   const std::int64_t rows = n / lane_count;
-  add_rows<T, Sum, Bytes>(x, rows, lanes);
+  typename V::Vector sums[vectors];
+  if constexpr (vectors == all_vectors) {
+    if (n % lane_count == 0) {  // the common case never leaves the registers
+#pragma GCC unroll 8
+      for (auto& sum : sums) sum = -typename V::Vector{};  // absent_value() in every lane
+      add_rows<T, Sum, Bytes>(x, rows, sums);
+      return fold_vectors<Sum, Bytes>(sums);
+    }
+  }
+  alignas(64) Sum lanes[lane_count];
+  for (int first = 0; first < lane_count; first += vectors * V::width) {
+#pragma GCC unroll 8
+    for (auto& sum : sums) sum = -typename V::Vector{};
+    add_rows<T, Sum, Bytes>(x + first, rows, sums);
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) V::store(lanes + first + v * V::width, sums[v]);
+  }
   // What is left of the last row; lanes without an element keep their sum, as if -0.0 were added.
   for (std::int64_t i = rows * lane_count; i < n; ++i) lanes[i % lane_count] += static_cast<Sum>(x[i]);
   return fold_lanes(lanes);
