@@ -12,6 +12,11 @@ if(NOT DETBENCH_CUDA STREQUAL "OFF")
     set(CMAKE_CUDA_ARCHITECTURES ${DETBENCH_CUDA_ARCHITECTURES})
     enable_language(CUDA)
     find_package(CUDAToolkit REQUIRED)
+    # CMake before 3.26 does not know that nvcc takes C++20.
+    if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
+      set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
+      set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
+    endif()
     set(CMAKE_CUDA_STANDARD 20)
     set(CMAKE_CUDA_STANDARD_REQUIRED ON)
     # The device half of METHOD section 10: no contraction, denormals kept, exact division and square root.
