@@ -9,6 +9,7 @@
 #include "kernels/matmul/operation.hpp"
 #include "kernels/normalization/batch_norm.hpp"
 #include "kernels/reduction/sum.hpp"
+#include "kernels/scatter_add/scatter_add.hpp"
 
 namespace detbench {
 
@@ -19,6 +20,7 @@ Registry make_registry(const std::filesystem::path& selections) {
   for (DensePass pass : all_dense_passes) registry.add(make_dense_operation(pass));
   for (auto& operation : make_batch_norm_operations()) registry.add(std::move(operation));
   registry.add(make_sum_operation());
+  registry.add(make_scatter_add_operation());
   registry.add(make_train_step_operation(policies_from_files(selections)));
   return registry;
 }
