@@ -48,10 +48,12 @@ std::vector<const ComparisonView*> worth_a_panel(const std::vector<ComparisonVie
   return chosen;
 }
 
-double relative_time(const ComparisonView& view, const ArmView& arm) {
-  if (arm.ratio) return arm.ratio->middle;
-  const auto& base = view.fastest ? view.arms[*view.fastest] : view.arms.front();
-  return arm.time->median_s / base.time->median_s;
+/// A band as it is drawn: on a noisy machine it would otherwise leave the marks a sliver of the axis.
+std::optional<Interval> drawn_band(const ComparisonView& view, double widest) {
+  auto band = view.symmetric_band();
+  if (!band) return band;
+  const double most = 1.5 * std::max(widest, 1.0);
+  return Interval{std::max(band->low, 1 / most), 1, std::min(band->high, most)};
 }
 
 }  // namespace
@@ -62,12 +64,12 @@ Json tradeoff_rows(const std::vector<ComparisonView>& views, std::size_t most_pr
   for (const auto* view : worth_a_panel(views, most_problems)) {
     double widest = 1;
     for (const auto& arm : view->arms)
-      if (arm.timed()) widest = std::max(widest, relative_time(*view, arm));
+      if (arm.timed()) widest = std::max({widest, *arm.relative, 1 / *arm.relative});
     std::map<Tier, int> seen;
-    const auto band = view->symmetric_band();
+    const auto band = view->symmetric_band(), drawn = drawn_band(*view, widest);
     for (const auto& arm : view->arms) {
       if (!arm.timed()) continue;
-      const double ratio = relative_time(*view, arm);
+      const double ratio = *arm.relative;
       rows.push_back(
           {{"panel", view->group() + "  " + view->label},
            {"panel_rank", panel_rank},
@@ -88,6 +90,8 @@ Json tradeoff_rows(const std::vector<ComparisonView>& views, std::size_t most_pr
                                    : std::string(to_text(arm.verdict))},
            {"band_low", number(band ? std::optional(band->low) : std::nullopt)},
            {"band_high", number(band ? std::optional(band->high) : std::nullopt)},
+           {"drawn_low", number(drawn ? std::optional(drawn->low) : std::nullopt)},
+           {"drawn_high", number(drawn ? std::optional(drawn->high) : std::nullopt)},
            {"replay", arm.record->replay}});
     }
     ++panel_rank;
@@ -110,10 +114,14 @@ Json price_rows(const std::vector<ComparisonView>& views) {
     entries.push_back(e);
   }
   std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.sort > b.sort; });
+  double widest = 1.2;
+  for (const auto& e : entries)
+    for (const auto* price : {&e.loose, &e.strict})
+      if (price->interval) widest = std::max({widest, price->interval->high, 1 / price->interval->low});
   Json rows = Json::array();
   int rank = 0;
   for (const auto& e : entries) {
-    const auto band = e.view->symmetric_band();
+    const auto band = e.view->symmetric_band(), drawn = drawn_band(*e.view, widest);
     for (const auto* price : {&e.loose, &e.strict}) {
       const auto* chosen = price->chosen;
       rows.push_back({{"group", e.view->group()},
@@ -127,6 +135,8 @@ Json price_rows(const std::vector<ComparisonView>& views) {
                       {"verdict", e.view->busy ? "ambiguous: busy machine" : std::string(to_text(price->verdict))},
                       {"band_low", number(band ? std::optional(band->low) : std::nullopt)},
                       {"band_high", number(band ? std::optional(band->high) : std::nullopt)},
+                      {"drawn_low", number(drawn ? std::optional(drawn->low) : std::nullopt)},
+                      {"drawn_high", number(drawn ? std::optional(drawn->high) : std::nullopt)},
                       {"fastest", price->fastest ? price->fastest->algorithm : ""},
                       {"chosen", chosen ? chosen->algorithm : ""},
                       {"fastest_us", price->fastest ? Json(price->fastest->time->median_s * us) : Json()},

@@ -9,7 +9,7 @@ namespace detbench::analysis {
 
 /// Arms of the problems where agreement costs most: at most `most_problems`, dearest first. One row per timed arm:
 /// panel, group, label, algorithm, provider, claim, tier, slot, ratio, time_us, max_ulp, workspace_kib, frontier,
-/// text_side, band_low, band_high, runs, replay.
+/// text_side, band_low, band_high, drawn_low, drawn_high (the band clipped to the marks), replay.
 Json tradeoff_rows(const std::vector<ComparisonView>& views, std::size_t most_problems);
 /// One row per problem and demand: group, label, rank, demand, lane, ratio, low, high, verdict, band_low, band_high, fastest,
 /// chosen, fastest_us, chosen_us, note (why there is no ratio), replay.
@@ -34,7 +34,7 @@ Json layer_rows(const std::vector<ComparisonView>& views, std::size_t most_layer
 std::string claim_word(const Record& record);
 /// "no difference in 10 runs", "differs: 4 distinct in 10 runs", "untested", ...
 std::string scope_words(const ScopeResult& result);
-/// "policy:fastest" -> "fastest"
+/// "network:fastest@steps=3" -> "fastest"; options other than the number of steps stay.
 std::string policy_name(const ArmView& arm);
 bool is_train_step(const ComparisonView& view);
 bool is_reduction(const ComparisonView& view);

@@ -15,11 +15,12 @@ namespace {
 constexpr double ms = 1e3;
 
 std::string panel_of(const ComparisonView& view) {
-  const auto network = view.info && !view.info->used_by.empty() ? view.info->used_by.front() + " " : std::string();
+  const auto network = view.info && !view.info->used_by.empty() ? view.info->used_by.front() : std::string("network");
   const auto slash = view.problem.find('/');
   auto rest = slash == std::string::npos ? view.problem : view.problem.substr(slash + 1);
   std::replace(rest.begin(), rest.end(), '/', ' ');
-  return (view.tag.empty() ? "" : view.tag + "  ") + network + rest;
+  // Two lines in a chart: who, and what.
+  return (view.tag.empty() ? "" : view.tag + "  ") + network + " · " + rest;
 }
 
 /// For one cell over many problems the worst observation stands.
@@ -127,7 +128,7 @@ Json policy_op_rows(const std::vector<ComparisonView>& views) {
       std::map<std::string, double> kinds;
       if (step)
         for (const auto& op : step->ops) kinds[op.op] += op.elapsed_s;
-      if (kinds.empty() && !total.empty()) kinds[total.begin()->first] = 0;
+      if (kinds.empty()) kinds["not observed"] = 0;
       for (const auto& [kind, seconds] : kinds) {
         total[kind] += seconds;
         rows.push_back({{"panel", panel_of(view)},

@@ -1,6 +1,8 @@
 // The words that charts and tables share. What was observed is never called deterministic (METHOD section 3).
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "bench/analysis/chart_data.hpp"
 
 namespace detbench::analysis {
@@ -25,10 +27,22 @@ std::string scope_words(const ScopeResult& r) {
 }
 
 std::string policy_name(const ArmView& arm) {
-  return arm.provider == "policy" ? arm.algorithm.substr(arm.provider.size() + 1) : arm.algorithm;
+  const auto name = arm.algorithm.substr(arm.algorithm.find(':') + 1);
+  const auto at = name.find('@');
+  if (at == std::string::npos) return name;
+  std::string options;
+  for (std::size_t from = at + 1; from <= name.size();) {
+    const auto end = std::min(name.find(',', from), name.size());
+    const auto option = name.substr(from, end - from);
+    if (option.rfind("steps=", 0) != 0) options += (options.empty() ? "@" : ",") + option;
+    from = end + 1;
+  }
+  return name.substr(0, at) + options;
 }
 
-bool is_train_step(const ComparisonView& view) { return view.suite == "train_step" || view.op == "train_step"; }
+bool is_train_step(const ComparisonView& view) {
+  return view.suite == "train_step" || view.op.rfind("train_step", 0) == 0;
+}
 
 bool is_reduction(const ComparisonView& view) {
   return view.suite == "reduction" || view.suite == "scatter_add" || view.op == "scatter_add";

@@ -47,7 +47,7 @@ void mark_frontier(std::vector<ArmView>& arms, bool ArmView::*flag, Value value)
     arm.*flag = std::none_of(arms.begin(), arms.end(), [&](const ArmView& other) {
       const auto theirs = value(other);
       if (&other == &arm || !other.timed() || !theirs) return false;
-      const double t = other.time->median_s, u = arm.time->median_s;
+      const double t = *other.relative, u = *arm.relative;
       return t <= u && *theirs <= *mine && (t < u || *theirs < *mine);
     });
   }
@@ -79,6 +79,10 @@ void compare_arms(ComparisonView& view) {
       arm.ratio = ratio_between(view, view.arms[*view.fastest], arm);
       if (arm.ratio && !view.busy) arm.verdict = judge(*arm.ratio, view.twin_band);
     }
+  // What is drawn is what dominates. Without a fastest arm any common unit does.
+  const auto* unit = view.fastest ? &view.arms[*view.fastest] : view.arms.empty() ? nullptr : &view.arms.front();
+  for (auto& arm : view.arms)
+    if (arm.timed()) arm.relative = arm.ratio ? arm.ratio->middle : arm.time->median_s / unit->time->median_s;
   mark_frontier(view.arms, &ArmView::frontier_agreement,
                 [](const ArmView& a) { return std::optional<double>(-static_cast<double>(a.tier)); });
   mark_frontier(view.arms, &ArmView::frontier_error, [](const ArmView& a) {

@@ -37,6 +37,7 @@ struct ArmView {
   std::optional<TimeSummary> time;   ///< reporting half; nullopt: not timed
   std::optional<double> choosing_s;  ///< choosing half's median; picks, is never shown
   std::optional<Interval> ratio;     ///< to the fastest arm, paired by block; nullopt: too few blocks
+  std::optional<double> relative;    ///< to the fastest arm: ratio's middle, else the quotient of medians
   TimingVerdict verdict = TimingVerdict::ambiguous;
   bool frontier_agreement = false;  ///< no arm is both faster and at least as agreeing
   bool frontier_error = false;      ///< likewise for the error in ULP

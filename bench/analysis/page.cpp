@@ -5,7 +5,7 @@ namespace {
 
 constexpr const char* style = R"css(
 :root { color-scheme: light; }
-body { font: 15px/1.5 system-ui, "DejaVu Sans", Verdana, sans-serif; color: #1a1a1a; background: #fff; margin: 0 auto; max-width: 1360px; padding: 24px; }
+body { font: 15px/1.5 system-ui, "DejaVu Sans", Verdana, sans-serif; color: #1a1a1a; background: #fff; margin: 0 auto; max-width: 1360px; box-sizing: border-box; padding: 24px; }
 h1 { font-size: 26px; margin: 0 0 4px; } h2 { font-size: 20px; margin: 40px 0 8px; border-bottom: 1px solid #ddd; padding-bottom: 4px; }
 p, li { max-width: 920px; } .provenance { color: #555; font-size: 13px; } nav a { margin-right: 16px; display: inline-block; }
 li { overflow-wrap: anywhere; } .alarm { background: #fff3e6; box-shadow: -26px 0 0 #fff3e6, -30px 0 0 #d55e00; }

@@ -36,7 +36,7 @@ TEST(Charts, everyFieldOfASpecificationIsInItsRows) {
   EXPECT_EQ(charts->size(), 6u);
   for (const auto& chart : *charts) {
     ASSERT_TRUE(chart.has_data) << chart.name;
-    std::set<std::string> fields, known{"low", "high"};  // made by an aggregate of the A/A band
+    std::set<std::string> fields, known{"low", "high", "from", "until"};  // made by an aggregate of the A/A band
     collect_fields(chart.spec, fields);
     for (const auto& [name, rows] : chart.spec["datasets"].items())
       for (const auto& row : rows)
@@ -128,8 +128,8 @@ TEST(ChartData, extraTimeOfLayersAddsUpToThatOfTheStep) {
   for (const auto& row : rows) extra[row["policy"].get<std::string>()] += row["extra_ms"].get<double>();
   const TrainStepFacts *base = nullptr, *fixed = nullptr;
   for (const auto& r : files[0].records) {
-    if (r.id.ends_with("policy:fastest")) base = &*r.train_step;
-    if (r.id.ends_with("policy:fixed_order")) fixed = &*r.train_step;
+    if (r.id.ends_with("network:fastest")) base = &*r.train_step;
+    if (r.id.ends_with("network:fixed_order")) fixed = &*r.train_step;
   }
   EXPECT_EQ(extra.size(), 3u);
   EXPECT_NEAR(extra["fixed_order"], (fixed->op_s - base->op_s) * 1e3, 1e-9);
@@ -144,6 +144,28 @@ TEST(ChartData, imagesPerSecondFollowFromThePublishedTime) {
     if (row["policy"] == "fixed_order") {
       EXPECT_NEAR(row["images_per_s"].get<double>(), 8 / 0.180, 1e-9);
       EXPECT_NEAR(row["ratio"].get<double>(), 1.8, 1e-9);
+    }
+}
+
+TEST(ChartData, policiesAreNamedWithoutProviderAndSteps) {
+  ArmView arm;
+  for (const auto& [algorithm, name] : {std::pair{"network:fastest@steps=3", "fastest"},
+                                        {"policy:fastest_observed:partition", "fastest_observed:partition"},
+                                        {"network:budget:5@batch=8,steps=3,threads=2", "budget:5@batch=8,threads=2"}}) {
+    arm.algorithm = algorithm;
+    EXPECT_EQ(policy_name(arm), name);
+  }
+}
+
+// On a noisy machine the band is wider than the marks: it is drawn clipped, and reported whole.
+TEST(ChartData, aWideBandDoesNotSqueezeTheMarks) {
+  std::vector<ResultFile> files{synthetic::make({.layers = 3, .noise = 0.9})};
+  const auto views = view_comparisons(files);
+  for (const auto& rows : {tradeoff_rows(views, 12), price_rows(views)})
+    for (const auto& row : rows) {
+      if (row["drawn_low"].is_null()) continue;
+      EXPECT_GE(row["drawn_low"].get<double>(), row["band_low"].get<double>());
+      EXPECT_LE(row["drawn_high"].get<double>(), row["band_high"].get<double>());
     }
 }
 

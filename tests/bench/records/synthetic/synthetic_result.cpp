@@ -204,11 +204,11 @@ void add_train_step(const Shape& shape, Noise& noise, ResultFile& file) {
     double step_s;
     bool invariant;
   };
-  const Arm arms[] = {{"policy:fastest", 0.100, false},
-                      {"policy:framework_default_deterministic", 0.112, false},
-                      {"policy:fastest_observed:partition", 0.125, true},
-                      {"policy:fixed_order", 0.180, true}};
-  const std::string problem = "train_step/px96_mb8/f32_f32_strict/nhwc";
+  const Arm arms[] = {{"network:fastest", 0.100, false},
+                      {"network:framework_default_deterministic", 0.112, false},
+                      {"network:fastest_observed:partition", 0.125, true},
+                      {"network:fixed_order", 0.180, true}};
+  const std::string problem = "train_step_synthetic/px96_mb8/f32_f32_strict/nhwc";
   auto info = comparison(problem, "train_step", shape, noise);
   info.used_by = {"synthetic_net"};
   info.twin_of = arms[0].name;
@@ -241,7 +241,7 @@ void add_train_step(const Shape& shape, Noise& noise, ResultFile& file) {
     file.records.push_back(r);
   }
   if (shape.oddities) {
-    auto r = row(problem, "policy:tf_cudnn_deterministic", "train_step");
+    auto r = row(problem, "network:tf_cudnn_deterministic", "train_step");
     r.status = RunStatus::unsupported;
     r.reason = "synthetic: no meaning on this backend";
     file.records.push_back(r);
