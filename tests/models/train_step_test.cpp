@@ -90,6 +90,20 @@ TEST(TrainStepOperation, VerificationRefusesWrongSteps) {
   EXPECT_TRUE(reference->check(algorithm, runner.outputs())->passed);
 }
 
+// METHOD section 10: the fixed-order step has these bits on every CPU, instruction set, thread count and device. A change
+// of an order of operations, of a fill or of an initializer changes them, and must be meant.
+TEST(TrainStepOperation, FixedOrderHasTheCommittedBits) {
+  const auto operation = make_train_step_operation({});
+  const Problem problem = to_problem({0.35, 32, 4, 10});
+  for (int threads : {1, 2, 4}) {
+    PlanRunner runner(threads);
+    auto plan = operation->providers()[0]->plan(problem, {"network", "fixed_order", {{"steps", "3"}}, {}}, runner.device());
+    ASSERT_TRUE(plan) << plan.error().text;
+    ASSERT_TRUE(runner.run(**plan, *operation, problem, {InputFill::rounding, 1}));
+    EXPECT_EQ(to_hex(runner.digest()), "3a21c872aaa6c2f65c0a5a5afee0ac57") << threads << " threads";
+  }
+}
+
 TEST(TrainStepOperation, FillsByRole) {
   const auto operation = make_train_step_operation({});
   const auto fill = [&](const char* role, Shape shape) { return operation->fill(to_problem(small), {role, DataType::f32, shape, {}}, {}); };
