@@ -339,6 +339,8 @@ Selection fixed_order_selection() {
                          "global_avg_pool_fwd", "global_avg_pool_bwd"})
     s.set_default(op, {"nhwc", {"fixed_order", "", {}, {}}});
   for (const char* op : {"dense_fwd", "dense_dgrad", "dense_wgrad"}) s.set_default(op, {"rowmajor", {"fixed_order", "", {}, {}}});
+  s.set_default("add", {"vector", {"fixed_order", "", {}, {}}});
+  s.set_default("softmax_cross_entropy", {"plain", {"fixed_order", "", {}, {}}});
   return s;
 }
 
