@@ -75,10 +75,9 @@ std::vector<ControlResult> judge_controls(const std::vector<Record>& records, co
     if (scope == nullptr) {
       result.note = record == nullptr ? "not run" : "no answer: " + (record->reason.empty() ? "scope not probed" : record->reason);
     } else {
-      const bool differed = scope->verdict == ScopeVerdict::differs || scope->verdict == ScopeVerdict::already_differs;
       result.runs = scope->runs;
       result.distinct = scope->distinct;
-      result.as_expected = differed == control.positive && scope->verdict != ScopeVerdict::untested;
+      result.as_expected = control_caught(*scope) == control.positive && scope->verdict != ScopeVerdict::untested;
       if (!result.as_expected && control.positive)
         result.note = scope->reason.empty() ? "not caught: what shows no difference in this scope is reported as untested" : scope->reason;
     }

@@ -145,7 +145,7 @@ Json to_json(const TimingPlan& plan) {
     Json arms = Json::array();
     for (const auto& arm : c.arms) arms.push_back(to_json(arm));
     comparisons.push_back({{"problem", problem_id(c.problem)}, {"schedule_seed", c.schedule_seed}, {"blocks", c.blocks},
-                           {"arms", arms}, {"slow", c.slow}, {"twin_of", c.twin_of}});
+                           {"arms", arms}, {"slow", c.slow}, {"twin_of", c.twin_of}, {"workspace_bytes", c.workspace_bytes}});
   }
   return {{"do", "time"}, {"comparisons", comparisons}, {"inputs", to_json(plan.inputs)}, {"base", to_json(plan.base)},
           {"benchmark_arguments", plan.benchmark_arguments}, {"in_flight_file", plan.in_flight_file}};
@@ -158,7 +158,8 @@ Result<TimingPlan> read_timing_plan(const Json& json) {
       auto problem = parse_problem_id(c.at("problem").get<std::string>());
       if (!problem) return tl::unexpected(problem.error());
       TimedComparison timed{*problem, c.at("schedule_seed").get<std::uint64_t>(), c.at("blocks").get<std::uint32_t>(), {},
-                            c.at("slow").get<std::vector<bool>>(), c.at("twin_of").get<std::uint32_t>()};
+                            c.at("slow").get<std::vector<bool>>(), c.at("twin_of").get<std::uint32_t>(),
+                            c.at("workspace_bytes").get<std::uint64_t>()};
       for (const auto& arm : c.at("arms")) {
         auto algorithm = read_algorithm(arm);
         if (!algorithm) return tl::unexpected(algorithm.error());

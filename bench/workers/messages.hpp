@@ -35,6 +35,7 @@ struct TimedComparison {
   std::vector<Algorithm> arms;
   std::vector<bool> slow;       ///< per arm: one sample instead of one per block
   std::uint32_t twin_of = 0;
+  std::uint64_t workspace_bytes = 0;  ///< the largest any arm asked for when it was probed
 };
 struct TimingPlan {
   std::vector<TimedComparison> comparisons;

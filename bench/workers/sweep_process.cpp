@@ -3,7 +3,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "bench/core/statistics.hpp"
+#include "bench/core/agreement.hpp"
 #include "bench/workers/sweep_state.hpp"
 #include "kernels/tensor/compare.hpp"
 
@@ -50,42 +50,24 @@ Status Sweep::run_processes(std::vector<Comparison*> comparisons) {
 
 void Sweep::judge_processes(Comparison& comparison, Arm& arm) {
   auto& report = arm.reply->report;
-  ScopeResult result;
-  result.scope = Scope::process;
   Stage stage;
   stage.name = "fresh processes";
-  stage.runs = static_cast<std::uint32_t>(arm.process_digests.size());
   stage.distinct.push_back(report.output_digest);
-  for (const auto& text : arm.process_digests) {
-    const auto digest = parse_digest(text).value_or(Digest{});
-    stage.differing_runs += digest != report.output_digest;
-    if (std::find(stage.distinct.begin(), stage.distinct.end(), digest) == stage.distinct.end()) stage.distinct.push_back(digest);
-  }
-  result.runs = stage.runs;
-  result.distinct = static_cast<std::uint32_t>(stage.distinct.size());
+  for (const auto& text : arm.process_digests) count_run(stage, report.output_digest, parse_digest(text).value_or(Digest{}));
+  if (stage.runs == 0) stage.unavailable = "no fresh process answered: " + arm.process_failure;
   const auto repeat = std::find_if(report.agreement.begin(), report.agreement.end(), [](const ScopeResult& s) { return s.scope == Scope::repeat; });
-  const bool differs_in_repeat = repeat != report.agreement.end() && repeat->verdict == ScopeVerdict::differs;
-  if (stage.runs == 0) {
-    result.verdict = settings_.profile.process == 0 ? ScopeVerdict::not_measured : ScopeVerdict::untested;
-    result.reason = settings_.profile.process == 0 ? "the profile runs no fresh processes" : "no fresh process answered: " + arm.process_failure;
-  } else if (stage.differing_runs == 0) {
-    result.verdict = ScopeVerdict::no_difference;
-    result.bound = sampling_bound(stage.runs);
-  } else if (differs_in_repeat) {
-    // Unless no digest was seen in `repeat`, the fresh process adds nothing to what repeats already showed.
-    std::vector<Digest> seen;
-    for (const auto& s : repeat->stages) seen.insert(seen.end(), s.distinct.begin(), s.distinct.end());
-    const bool disjoint = std::all_of(arm.process_digests.begin(), arm.process_digests.end(), [&](const std::string& text) {
-      return std::find(seen.begin(), seen.end(), parse_digest(text).value_or(Digest{})) == seen.end();
-    });
-    result.verdict = disjoint ? ScopeVerdict::differs : ScopeVerdict::already_differs;
+  const bool has_repeat = repeat != report.agreement.end();
+  ScopeResult result;
+  result.scope = Scope::process;
+  if (settings_.profile.process == 0) {
+    result.reason = "the profile runs no fresh processes";
   } else {
-    result.verdict = ScopeVerdict::differs;
-    result.witness = witness_of(comparison, arm);
+    result = judge_scope(Scope::process, {std::move(stage)}, std::nullopt, has_repeat ? &*repeat : nullptr);
+    // Where repeats differ already, their witness says all that a process could.
+    if (result.verdict == ScopeVerdict::differs && !(has_repeat && repeat->verdict == ScopeVerdict::differs))
+      result.witness = witness_of(comparison, arm);
   }
-  result.stages.push_back(std::move(stage));
-  const auto after_repeat = repeat == report.agreement.end() ? report.agreement.begin() : repeat + 1;
-  report.agreement.insert(after_repeat, std::move(result));
+  report.agreement.insert(has_repeat ? repeat + 1 : report.agreement.begin(), std::move(result));
 }
 
 std::optional<Witness> Sweep::witness_of(const Comparison& comparison, const Arm& arm) {

@@ -71,7 +71,7 @@ Status Sweep::time(std::vector<Comparison*> comparisons) {
     }
     std::vector<std::vector<Arm*>> arms_of;
     for (auto* comparison : left) {
-      TimedComparison timed{comparison->planned.problem, comparison->info.schedule_seed, comparison->info.blocks, {}, {}, 0};
+      TimedComparison timed{comparison->planned.problem, comparison->info.schedule_seed, comparison->info.blocks, {}, {}, 0, 0};
       std::vector<Arm*> arms;
       double best = -1;
       for (auto& arm : comparison->arms) {
@@ -81,6 +81,7 @@ Status Sweep::time(std::vector<Comparison*> comparisons) {
           best = first;
           timed.twin_of = static_cast<std::uint32_t>(arms.size());
         }
+        timed.workspace_bytes = std::max(timed.workspace_bytes, arm.reply->report.workspace_bytes);
         timed.arms.push_back(arm.algorithm);
         timed.slow.push_back(comparison->is_slow(arm));
         arms.push_back(&arm);

@@ -3,6 +3,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
 #include "bench/core/schedule.hpp"
 #include "bench/core/timing.hpp"
 #include "bench/gbench/runner.hpp"
@@ -48,6 +52,9 @@ class LiveComparison {
     live->twin_store_ = std::make_unique<TensorStore>(*live->device_, *live->stream_);
     const auto* operation = registry.find(comparison.problem.op);
     if (!operation) return invalid_input("'" + comparison.problem.op + "' is no op of this program");
+    // The largest workspace first: every arm then shares it, instead of leaving a smaller one behind.
+    if (comparison.workspace_bytes > 0)
+      if (auto reserved = live->store_->workspace(comparison.workspace_bytes); !reserved) return tl::unexpected(reserved.error());
     for (std::size_t i = 0; i <= comparison.arms.size(); ++i) {
       in_flight.at(index, i);
       const bool twin = i == comparison.arms.size();
