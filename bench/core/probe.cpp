@@ -274,6 +274,13 @@ class ArmProbe {
     std::vector<Stage> stages;
     std::optional<Witness> witness;
     for (const auto& configuration : list) {
+      if (report_.first_run_s > settings_.oversubscribe_limit_s && configuration.threads > available_cores()) {
+        Stage stage;
+        stage.name = name(configuration);
+        stage.unavailable = "left out in this profile: more threads than cores for an op of this length";
+        stages.push_back(std::move(stage));
+        continue;
+      }
       stages.push_back(configuration_stage(name(configuration), configuration, witness));
       if (report_.status != RunStatus::ok) break;
     }

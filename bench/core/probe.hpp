@@ -24,6 +24,9 @@ struct ProbeSettings {
   DeviceConfiguration base;         ///< configuration of the baseline
   double slow_limit_s = 5.0;        ///< an arm whose first run takes longer gets n = 2 everywhere and is marked slow
   double load_limit_s = 2.0;        ///< every stressor stops itself after this long
+  /// An op whose first run takes longer is not probed with more threads than cores: spin barriers make that 50 to 100
+  /// times slower than its own run. The stage then says so.
+  double oversubscribe_limit_s = 1e9;
 };
 
 struct ArmReport {

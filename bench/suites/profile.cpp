@@ -7,6 +7,7 @@ const std::vector<Profile>& profiles() {
   static const std::vector<Profile> all = [] {
     Profile smoke;
     smoke.info = {"smoke", 5, 1, 5, 2, 5};
+    smoke.oversubscribe_limit_s = 5e-3;
     smoke.few_layers = true;
     smoke.layouts = {"nhwc"};
     smoke.types = {"f32_f32_strict"};
@@ -16,6 +17,7 @@ const std::vector<Profile>& profiles() {
 
     Profile quick;
     quick.info = {"quick", 10, 2, 10, 2, 10};
+    quick.oversubscribe_limit_s = 5e-3;
     quick.layouts = {"nhwc", "blocked"};
     quick.types = {"f32_f32_strict"};
     quick.sum_elements = {1 << 16, 1 << 20, 1 << 24};

@@ -24,6 +24,8 @@ struct Profile {
   /// Layers are swept at the very size at which the network trains, so that policies choose from the problems that the
   /// step will pose.
   std::vector<NetworkSetting> networks;
+  /// Ops longer than this are not probed with more threads than cores (bench/core/probe.hpp).
+  double oversubscribe_limit_s = 1e9;
   bool few_layers = false;            ///< stem, depthwise, pointwise and classifier only
   std::vector<std::string> layouts;   ///< of the convolution problems
   std::vector<std::string> types;

@@ -185,6 +185,7 @@ Result<RunOutcome> run_sweep(const RunSettings& given) {
 
   SweepSettings sweep_settings;
   sweep_settings.profile = settings.profile.info;
+  sweep_settings.oversubscribe_limit_s = settings.profile.oversubscribe_limit_s;
   sweep_settings.seed = settings.seed;
   sweep_settings.base.threads = settings.threads;
   sweep_settings.directory = settings.directory;

@@ -72,7 +72,8 @@ Result<Offer> read_offer(const Json& json) {
 
 Json to_json(const ProbeSettings& s) {
   return {{"inputs", to_json(s.inputs)}, {"repeat", s.repeat}, {"load", s.load}, {"configurations", s.configurations},
-          {"base", to_json(s.base)}, {"slow_limit_s", s.slow_limit_s}, {"load_limit_s", s.load_limit_s}};
+          {"base", to_json(s.base)}, {"slow_limit_s", s.slow_limit_s}, {"load_limit_s", s.load_limit_s},
+          {"oversubscribe_limit_s", s.oversubscribe_limit_s}};
 }
 Result<ProbeSettings> read_probe_settings(const Json& json) {
   return guarded<ProbeSettings>(json, [](const Json& j) -> Result<ProbeSettings> {
@@ -84,6 +85,7 @@ Result<ProbeSettings> read_probe_settings(const Json& json) {
     s.base = read_configuration(j.at("base"));
     s.slow_limit_s = j.at("slow_limit_s").get<double>();
     s.load_limit_s = j.at("load_limit_s").get<double>();
+    s.oversubscribe_limit_s = j.at("oversubscribe_limit_s").get<double>();
     return s;
   });
 }

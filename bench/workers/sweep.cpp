@@ -122,6 +122,7 @@ Json Sweep::probe_request(const Comparison& comparison, const Arm& arm, double s
   probe.configurations = settings_.profile.configurations;
   probe.base = settings_.base;
   probe.slow_limit_s = slow_limit_s;
+  probe.oversubscribe_limit_s = settings_.oversubscribe_limit_s;
   return {{"do", "probe"}, {"problem", comparison.id}, {"algorithm", to_json(arm.algorithm)}, {"settings", to_json(probe)}};
 }
 

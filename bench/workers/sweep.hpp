@@ -43,6 +43,7 @@ struct SweepSettings {
   std::filesystem::path directory;        ///< scratch files, worker log
   std::vector<std::string> worker_arguments;
   std::vector<std::string> benchmark_arguments;
+  double oversubscribe_limit_s = 1e9;     ///< see ProbeSettings
   double arm_timeout_s = 120;             ///< the watchdog's bound for one arm's probe
   std::function<bool(const Problem&, const Algorithm&)> wanted;  ///< FILTER; empty: everything
   std::function<void(const Progress&)> progress;
