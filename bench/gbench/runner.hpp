@@ -1,6 +1,6 @@
-// Google Benchmark as the runner inside the timing worker, and nothing else (METHOD section 7): one registration per
-// slot of our recorded schedule, manual time, one iteration, one repetition, our collecting reporter, and one
-// RunSpecifiedBenchmarks for the worker's whole life.
+// Google Benchmark as the runner inside the timing worker, and nothing else (METHOD section 7): a family per comparison
+// and an instance per slot of our recorded schedule, manual time, one iteration, one repetition, our silent reporter,
+// and one RunSpecifiedBenchmarks for the worker's whole life.
 #pragma once
 
 #include <functional>
@@ -12,7 +12,8 @@
 namespace detbench {
 
 struct TimedSlot {
-  std::string name;
+  std::string family;  ///< slots in a row with one family are its instances, numbered from 0: "family/0", "family/1"
+  std::string label;   ///< which arm and block; stands in Google Benchmark's output as the label
   /// Runs the slot and returns its elapsed seconds; a reason marks the slot as skipped in Google Benchmark's output.
   std::function<Result<double>()> run;
 };

@@ -176,7 +176,8 @@ Status run_timing_plan(const TimingPlan& plan, const Registry& registry, const M
         }
         return sample ? Result<double>(sample->elapsed_s) : tl::unexpected(sample.error());
       };
-      timed.push_back({case_id(comparison.problem, algorithm) + (twin ? "/twin" : "") + "/block:" + std::to_string(slot.block), std::move(run)});
+      timed.push_back({problem_id(comparison.problem), algorithm_id(algorithm) + (twin ? " twin" : "") + " block " + std::to_string(slot.block),
+                       std::move(run)});
     }
   }
   if (auto ran = run_slots(timed, plan.benchmark_arguments); !ran) return channel.send({{"error", to_json(ran.error())}});

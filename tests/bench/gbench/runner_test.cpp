@@ -24,7 +24,7 @@ TEST(Runner, RunsSlotsOnceInOrderAndWritesGoogleBenchmarksFile) {
   std::vector<int> order;
   std::vector<TimedSlot> slots;
   for (int i = 0; i < 5; ++i)
-    slots.push_back({"slot/" + std::to_string(i % 2), [&order, i]() -> Result<double> {
+    slots.push_back({i < 3 ? "first" : "second", "arm " + std::to_string(i), [&order, i]() -> Result<double> {
                        order.push_back(i);
                        if (i == 3) return failure("slot 3 cannot run");
                        return 0.001 * (i + 1);
@@ -35,6 +35,8 @@ TEST(Runner, RunsSlotsOnceInOrderAndWritesGoogleBenchmarksFile) {
   const auto json = nlohmann::json::parse(file, nullptr, false);
   ASSERT_FALSE(json.is_discarded());
   ASSERT_EQ(json["benchmarks"].size(), 5U);
+  EXPECT_EQ(json["benchmarks"][2]["label"], "arm 2");
+  EXPECT_EQ(json["benchmarks"][4]["family_index"], 1);
   EXPECT_NEAR(json["benchmarks"][4]["real_time"].get<double>(), 5e6, 1.0);  // nanoseconds
   EXPECT_EQ(json["benchmarks"][3]["error_message"], "slot 3 cannot run");
   std::remove(path.c_str());
