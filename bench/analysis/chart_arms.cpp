@@ -99,6 +99,8 @@ Json tradeoff_rows(const std::vector<ComparisonView>& views, std::size_t most_pr
   return rows;
 }
 
+constexpr std::size_t most_priced_problems = 40;
+
 Json price_rows(const std::vector<ComparisonView>& views) {
   struct Entry {
     const ComparisonView* view;
@@ -114,6 +116,8 @@ Json price_rows(const std::vector<ComparisonView>& views) {
     entries.push_back(e);
   }
   std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.sort > b.sort; });
+  // A sweep has hundreds of problems and most cost nothing; the dearest fit on a page, the tables have all.
+  if (entries.size() > most_priced_problems) entries.resize(most_priced_problems);
   double widest = 1.2;
   for (const auto& e : entries)
     for (const auto* price : {&e.loose, &e.strict})

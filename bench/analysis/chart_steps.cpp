@@ -110,7 +110,7 @@ Json policy_scope_rows(const std::vector<ComparisonView>& views) {
              {"rank", i},
              {"scope", to_text(scope.scope)},
              {"verdict", verdict_word(scope.verdict)},
-             {"text", scope.verdict == ScopeVerdict::differs ? fmt::format("{} of {}", scope.distinct, scope.runs)
+             {"text", scope.verdict == ScopeVerdict::differs ? fmt::format("{} of {}", scope.distinct, scope.runs + 1)
                       : scope.verdict == ScopeVerdict::no_difference ? fmt::format("n={}", scope.runs)
                                                                      : ""},
              {"words", scope_words(scope)}});

@@ -17,7 +17,7 @@ std::string scope_words(const ScopeResult& r) {
   const char* of = is_sampling(r.scope) ? "runs" : "configurations";
   switch (r.verdict) {
     case ScopeVerdict::no_difference: return fmt::format("no difference in {} {}", r.runs, of);
-    case ScopeVerdict::differs: return fmt::format("differs: {} distinct in {} {}", r.distinct, r.runs, of);
+    case ScopeVerdict::differs: return fmt::format("differs: {} distinct in {} {}, the baseline included", r.distinct, r.runs + 1, of);
     case ScopeVerdict::already_differs: return "already differs in repeat";
     case ScopeVerdict::untested: return r.reason.empty() ? "untested" : "untested: " + r.reason;
     case ScopeVerdict::not_applicable: return r.reason.empty() ? "not applicable" : "not applicable: " + r.reason;

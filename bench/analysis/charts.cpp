@@ -51,7 +51,8 @@ std::vector<Source> sources(const std::vector<ComparisonView>& views) {
        "instead of a point: no arm met the demand, and why.",
        "no problem was timed",
        {{"rows", price_rows(views)}},
-       {"Arms: picked by one half of the blocks, published from the other; line: 95 % interval; grey: A/A band"}});
+       {"At most 40 problems, those where agreement costs most (the tables have all)",
+        "Arms: picked by one half of the blocks, published from the other; line: 95 % interval; grey: A/A band"}});
   list.push_back({"reductions",
                   "Throughput, distinct results seen in the sampling scopes, and the largest error against fp64, side "
                   "by side for each algorithm.",

@@ -98,6 +98,18 @@ TEST(Choose, TheNetworksLayoutIsTheCheaperOneOverAllLayers) {
   EXPECT_EQ(choose(measured_policies()[0], f.comparisons, f.records).selection.activation_layout, "blocked");
 }
 
+TEST(Choose, AnArmOfAnotherLayoutIsChargedItsReorders) {
+  Fixture f;
+  f.comparison(nhwc);
+  f.comparison(blocked);
+  f.arm(nhwc, "onednn:jit:avx2@formats=any", 3.0, 3.0, ScopeVerdict::no_difference);
+  f.arm(blocked, "onednn:jit:avx2", 1.0, 1.0, ScopeVerdict::no_difference);
+  f.records.back().notes = {{"layout_src", "nchw8c"}, {"layout_dst", "nchw8c"}};
+  f.arm(blocked, "onednn:jit:avx512_core", 1.5, 1.5, ScopeVerdict::no_difference);
+  f.records.back().notes = {{"layout_src", "nchw16c"}, {"layout_dst", "nchw16c"}};
+  EXPECT_EQ(choose(measured_policies()[0], f.comparisons, f.records).selection.find(question)->algorithm.name, "jit:avx512_core");
+}
+
 TEST(Choose, FilesOfPoliciesAreReadBack) {
   Fixture f;
   f.comparison(nhwc);
