@@ -9,7 +9,7 @@ body { font: 15px/1.5 system-ui, "DejaVu Sans", Verdana, sans-serif; color: #1a1
 h1 { font-size: 26px; margin: 0 0 4px; } h2 { font-size: 20px; margin: 40px 0 8px; border-bottom: 1px solid #ddd; padding-bottom: 4px; }
 p, li { max-width: 920px; } .provenance { color: #555; font-size: 13px; } nav a { margin-right: 16px; display: inline-block; }
 li { overflow-wrap: anywhere; } .alarm { background: #fff3e6; box-shadow: -26px 0 0 #fff3e6, -30px 0 0 #d55e00; }
-.chart { overflow-x: auto; margin: 8px 0 4px; } .caption { color: #444; font-size: 14px; } .missing { color: #8a4a00; }
+.chart { overflow-x: auto; margin: 8px 0 4px; } .chart svg { max-width: 100%; height: auto; } .caption { color: #444; font-size: 14px; } .missing { color: #8a4a00; }
 .scroll { overflow: auto; max-height: 640px; border: 1px solid #ddd; }
 table { border-collapse: collapse; font-size: 12.5px; } th { position: sticky; top: 0; background: #f4f4f4; text-align: left; }
 th, td { border: 1px solid #e2e2e2; padding: 3px 7px; vertical-align: top; white-space: nowrap; }
