@@ -3,7 +3,9 @@
 set(DETBENCH_HAS_CUDA OFF)
 if(NOT DETBENCH_CUDA STREQUAL "OFF")
   if(NOT CMAKE_CUDA_COMPILER)
-    find_program(DETBENCH_NVCC nvcc HINTS ENV CUDACXX ENV CUDA_PATH /usr/local/cuda PATH_SUFFIXES bin)
+    # PyPI's wheels put a toolkit-like folder below the environment's site-packages.
+    file(GLOB wheel_roots ${PROJECT_SOURCE_DIR}/.venv/lib/python3*/site-packages/nvidia/cu1*)
+    find_program(DETBENCH_NVCC nvcc HINTS ENV CUDACXX ENV CUDA_PATH /usr/local/cuda ${wheel_roots} PATH_SUFFIXES bin)
     if(DETBENCH_NVCC)
       set(CMAKE_CUDA_COMPILER ${DETBENCH_NVCC})
     endif()

@@ -28,6 +28,7 @@ Registry make_registry(const std::filesystem::path& selections) {
 std::map<std::string, std::string> library_versions() {
   std::map<std::string, std::string> versions{{"glibc", gnu_get_libc_version()}, {"openmp", std::to_string(_OPENMP)}};
   versions["onednn"] = onednn_version().value_or("absent");
+  versions["onetbb"] = tbb_version().value_or("absent");
   return versions;
 }
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "kernels/reduction/lane_sums.hpp"
+#include "kernels/reduction/sum.hpp"
 #include "kernels/reduction/sum_problem.hpp"
 
 namespace detbench::reduction {
@@ -80,3 +81,9 @@ std::unique_ptr<Provider> make_tbb_sums() {
 }
 
 }  // namespace detbench::reduction
+
+namespace detbench {
+
+std::optional<std::string> tbb_version() { return TBB_runtime_version(); }
+
+}  // namespace detbench

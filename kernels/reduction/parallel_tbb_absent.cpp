@@ -1,3 +1,4 @@
+#include "kernels/reduction/sum.hpp"
 #include "kernels/reduction/sum_problem.hpp"
 
 namespace detbench::reduction {
@@ -7,3 +8,9 @@ std::unique_ptr<Provider> make_tbb_sums() {
 }
 
 }  // namespace detbench::reduction
+
+namespace detbench {
+
+std::optional<std::string> tbb_version() { return std::nullopt; }
+
+}  // namespace detbench
