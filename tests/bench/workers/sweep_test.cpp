@@ -66,7 +66,9 @@ TEST_F(SweepTest, EveryFaultMarksItsOwnRowAndTheSweepGoesOn) {
     EXPECT_EQ(record.timing->samples.size(), 6U);
     EXPECT_EQ(record.timing->digest, record.output_digest);
     for (const auto& scope : record.agreement)
-      if (is_sampling(scope.scope)) EXPECT_EQ(scope.verdict, ScopeVerdict::no_difference) << to_text(scope.scope);
+      if (is_sampling(scope.scope)) {
+        EXPECT_EQ(scope.verdict, ScopeVerdict::no_difference) << to_text(scope.scope);
+      }
   }
   const auto info = sweep.comparisons().front();
   EXPECT_EQ(info.twin_samples.size(), 6U);
@@ -105,15 +107,21 @@ TEST_F(SweepTest, AFreshProcessShowsWhatRepeatsCannot) {
     ASSERT_TRUE(sweep.measure(planned()));
     const auto records = sweep.records();
     for (const auto& scope : record_of(records, "differs_by_process").agreement) {
-      if (scope.scope == Scope::repeat) EXPECT_EQ(scope.verdict, ScopeVerdict::no_difference);
+      if (scope.scope == Scope::repeat) {
+        EXPECT_EQ(scope.verdict, ScopeVerdict::no_difference);
+      }
       if (scope.scope == Scope::process && scope.verdict == ScopeVerdict::differs) {
         differed = true;
         EXPECT_EQ(scope.distinct, 2U);
-        if (scope.witness) EXPECT_EQ(scope.witness->element, 0U);
+        if (scope.witness) {
+          EXPECT_EQ(scope.witness->element, 0U);
+        }
       }
     }
     for (const auto& scope : record_of(records, "steady").agreement)
-      if (scope.scope == Scope::process) EXPECT_EQ(scope.verdict, ScopeVerdict::no_difference);
+      if (scope.scope == Scope::process) {
+        EXPECT_EQ(scope.verdict, ScopeVerdict::no_difference);
+      }
   }
   EXPECT_TRUE(differed);
 }
