@@ -13,7 +13,7 @@ struct Arm {
   Problem problem;
   Algorithm algorithm;
   double median_s;
-  bool foreign_layout = false;  ///< blocked, but its activations lie otherwise than the network's
+  bool foreign_layout = false;  ///< its bare time leaves out reorders that the network has to make
 };
 
 /// Everything known about one (op, shape, types), in whatever layout it was measured.
@@ -23,22 +23,25 @@ struct Layer {
   std::vector<Arm> arms;  ///< those that meet the demand, fastest first
 };
 
-/// Whether an implementation's own activation layout is another than that of a blocked network.
-bool has_foreign_layout(const Record& record) {
-  return std::any_of(record.notes.begin(), record.notes.end(), [](const auto& note) {
+/// Whether an arm's bare time leaves out reorders that a network would have to make: in a blocked network those of its
+/// activations, in a dense layer those of its weights, which the optimizer updates in their plain layout every step (a
+/// convolution's are small beside its activations).
+bool has_foreign_layout(const Problem& problem, const Record& record) {
+  return std::any_of(record.notes.begin(), record.notes.end(), [&](const auto& note) {
     const auto& [name, layout] = note;
-    const bool activation = name.rfind("layout_", 0) == 0 && (name.ends_with("src") || name.ends_with("dst"));
-    return activation && layout != "nchw16c" && layout != "plain";
+    if (name.rfind("layout_", 0) != 0 || layout == "plain") return false;
+    if (problem.layout == "rowmajor") return true;
+    return problem.layout == "blocked" && (name.ends_with("src") || name.ends_with("dst")) && layout != "nchw16c";
   });
 }
 
-/// In a blocked network an arm of another layout brings reorders that its bare time does not hold. The same
-/// implementation with formats=any was measured with reorders: the difference is what they cost here.
+/// The same implementation with formats=any was measured with reorders: what it takes is what it costs here.
 void charge_reorders(std::vector<Arm>& arms) {
   for (auto& arm : arms) {
     if (!arm.foreign_layout) continue;
+    const std::string whole_layout = arm.problem.layout == "blocked" ? "nhwc" : arm.problem.layout;
     const auto whole = std::find_if(arms.begin(), arms.end(), [&](const Arm& other) {
-      return other.problem.layout == "nhwc" && other.algorithm.provider == arm.algorithm.provider &&
+      return other.problem.layout == whole_layout && other.algorithm.provider == arm.algorithm.provider &&
              other.algorithm.name == arm.algorithm.name && !other.algorithm.options.empty();
     });
     if (whole != arms.end()) arm.median_s = std::max(arm.median_s, whole->median_s);
@@ -62,7 +65,7 @@ std::vector<Layer> layers_of(const Demand& demand, const std::vector<ComparisonI
       const auto time = summarize(record->timing->samples, Half::choosing, comparison.blocks, comparison.schedule_seed);
       auto name = parse_case_id(record->id);
       if (!time || !name) continue;  // a slow arm has no choosing sample and is no candidate
-      layer.arms.push_back({*problem, name->algorithm, time->median_s, problem->layout == "blocked" && has_foreign_layout(*record)});
+      layer.arms.push_back({*problem, name->algorithm, time->median_s, has_foreign_layout(*problem, *record)});
     }
   }
   for (auto& [key, layer] : layers) charge_reorders(layer.arms);

@@ -110,6 +110,18 @@ TEST(Choose, AnArmOfAnotherLayoutIsChargedItsReorders) {
   EXPECT_EQ(choose(measured_policies()[0], f.comparisons, f.records).selection.find(question)->algorithm.name, "jit:avx512_core");
 }
 
+TEST(Choose, ADenseLayersWeightsAreChargedTheirReorder) {
+  Fixture f;
+  const std::string dense = "dense_fwd/mb8_ic4_oc4/f32_f32_strict/rowmajor";
+  f.comparison(dense);
+  f.arm(dense, "onednn:gemm", 1.0, 1.0, ScopeVerdict::no_difference);
+  f.records.back().notes = {{"layout_src", "plain"}, {"layout_weights", "strides:1x4"}};
+  f.arm(dense, "onednn:gemm@formats=any", 5.0, 5.0, ScopeVerdict::no_difference);
+  f.arm(dense, "fixed_order:direct", 2.0, 2.0, ScopeVerdict::no_difference);
+  const Problem layer{"dense_fwd", "mb8_ic4_oc4", "f32_f32_strict", ""};
+  EXPECT_EQ(choose(measured_policies()[0], f.comparisons, f.records).selection.find(layer)->algorithm.provider, "fixed_order");
+}
+
 TEST(Choose, FilesOfPoliciesAreReadBack) {
   Fixture f;
   f.comparison(nhwc);
