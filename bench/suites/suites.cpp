@@ -15,8 +15,11 @@ constexpr std::int64_t imagenet_classes = 1000;
 
 void add(std::vector<PlannedComparison>& all, const Filter& filter, Problem problem, std::vector<std::string> used_by) {
   const auto suite = suite_of(problem.op);
-  if (filter.accepts(suite, problem, used_by)) all.push_back({std::move(problem), suite, std::move(used_by), true, {}});
+  if (filter.accepts(suite, problem, used_by)) all.push_back({std::move(problem), suite, std::move(used_by), true, 1, {}});
 }
+
+/// A network's price is the figure people quote and costs few samples, so its intervals get three times the blocks.
+constexpr std::uint32_t train_step_block_factor = 3;
 
 /// The four layers of `smoke`: stem, depthwise, pointwise and classifier; batch norm where it follows them.
 bool is_one_of_few(const std::vector<std::string>& layers) {
@@ -78,7 +81,7 @@ std::string suite_of(const std::string& op) {
 }
 
 PlannedComparison plan_controls() {
-  return {{"control", "n" + std::to_string(control_elements), "f32_f32_strict", "vector"}, "control", {}, false, {}};
+  return {{"control", "n" + std::to_string(control_elements), "f32_f32_strict", "vector"}, "control", {}, false, 1, {}};
 }
 
 Result<std::vector<PlannedComparison>> plan_comparisons(const Registry& registry, const Profile& profile, const Filter& filter) {
@@ -124,6 +127,7 @@ Result<std::vector<PlannedComparison>> plan_train_steps(const Registry& registry
     if (operation == nullptr || suite_of(problem->op) != "train_step") return all;
     if (auto good = operation->check(*problem); !good) return tl::unexpected(good.error());
     add(all, filter, *problem, {});
+    for (auto& comparison : all) comparison.block_factor = train_step_block_factor;
     return all;
   }
   for (const auto& setting : profile.networks) {
@@ -131,6 +135,7 @@ Result<std::vector<PlannedComparison>> plan_train_steps(const Registry& registry
     add(all, filter, to_problem(TrainStepProblem{setting.alpha, setting.pixels, setting.batch, imagenet_classes}),
         {"mobilenet_v2_alpha" + alpha_text(setting.alpha)});
   }
+  for (auto& comparison : all) comparison.block_factor = train_step_block_factor;
   return all;
 }
 

@@ -178,7 +178,7 @@ Result<std::vector<Sweep::Comparison*>> Sweep::list_all(const std::vector<Planne
     comparison->info.problem = comparison->id;
     comparison->info.suite = plan.suite;
     comparison->info.used_by = plan.used_by;
-    comparison->info.blocks = plan.timed ? settings_.profile.blocks : 0;
+    comparison->info.blocks = plan.timed ? settings_.profile.blocks * plan.block_factor : 0;
     // Every comparison has an order of its own; the seed of the run and the problem's name decide it.
     comparison->info.schedule_seed = stream_key(settings_.seed, "schedule/" + comparison->id);
     tell("list", comparison->id);

@@ -18,6 +18,7 @@ struct PlannedComparison {
   std::string suite;
   std::vector<std::string> used_by;
   bool timed = true;                      ///< controls are probed only
+  std::uint32_t block_factor = 1;         ///< times the profile's blocks
   std::vector<Algorithm> extra_arms;      ///< arms that no provider lists by itself
 };
 

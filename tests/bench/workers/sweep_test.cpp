@@ -32,7 +32,7 @@ class SweepTest : public testing::Test {
     return s;
   }
   std::vector<PlannedComparison> planned() const {
-    return {{{"fake", "n64", "f32_f32_strict", "vector"}, "other", {"test"}, true, {}}};
+    return {{{"fake", "n64", "f32_f32_strict", "vector"}, "other", {"test"}, true, 1, {}}};
   }
   static const Record& record_of(const std::vector<Record>& records, const std::string& algorithm) {
     const auto found = std::find_if(records.begin(), records.end(), [&](const Record& r) { return r.id.ends_with(":" + algorithm); });
