@@ -53,10 +53,10 @@ job_count() {
   printf '%s\n' "$cores"
 }
 
-# build_preset PRESET: configures and builds build/PRESET, for the GPUs of this machine if it has any. ccache is used
-# where it is installed.
+# build_preset PRESET [TARGET]: configures build/PRESET and builds it, or one target of it, for the GPUs of this machine
+# if it has any. ccache is used where it is installed.
 build_preset() {
-  local preset="$1" nvcc architectures
+  local preset="$1" target="${2:-all}" nvcc architectures
   local -a settings=()
   if command -v ccache >/dev/null; then
     export CMAKE_CXX_COMPILER_LAUNCHER="${CMAKE_CXX_COMPILER_LAUNCHER-ccache}"
@@ -68,5 +68,5 @@ build_preset() {
     [[ -n "$architectures" ]] && settings+=("-DDETBENCH_CUDA_ARCHITECTURES=$architectures")
   fi
   (cd -- "$detbench_root" && cmake --preset "$preset" "${settings[@]}" &&
-    cmake --build --preset "$preset" --parallel "$(job_count)")
+    cmake --build --preset "$preset" --target "$target" --parallel "$(job_count)")
 }

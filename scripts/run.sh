@@ -66,7 +66,7 @@ fi
 
 preset="$(choose_preset)"
 "$detbench_root/scripts/setup.sh" || exit 3
-build_preset "$preset" || fail 3 "the build failed (preset $preset)"
+build_preset "$preset" detbench || fail 3 "the build failed (preset $preset)"
 detbench="$detbench_root/build/$preset/detbench"
 
 status=0

@@ -152,6 +152,7 @@ Result<RunOutcome> run_sweep(const RunSettings& given) {
   RunSettings settings = given;
   if (settings.threads == 0) settings.threads = available_cores();
   const auto begun = std::chrono::steady_clock::now();
+  const auto begun_utc = utc_now();
   const auto policies = settings.selections.empty() ? settings.directory / "policies" : settings.selections;
 
   auto registry = make_registry(policies);
@@ -221,7 +222,7 @@ Result<RunOutcome> run_sweep(const RunSettings& given) {
   result.detbench_version = program_version();
   result.commit = program_commit();
   result.dirty = program_dirty();
-  result.created_utc = utc_now();
+  result.created_utc = begun_utc;
   result.complete = !outcome.interrupted;
   result.filter = settings.filter.text();
   result.profile = settings.profile.info;
