@@ -1,64 +1,17 @@
 #include "kernels/convolution/operation.hpp"
 
 #include "kernels/convolution/reference.hpp"
+#include "kernels/typed_operation.hpp"
 
 namespace detbench {
-namespace {
-
-class Convolution final : public Operation {
- public:
-  explicit Convolution(Direction direction) : direction_(direction) {
-    providers_.push_back(make_onednn_convolution());
-    providers_.push_back(make_fixed_order_convolution());
-    providers_.push_back(make_reference_convolution());
-  }
-
-  std::string_view op() const override { return op_name(direction_); }
-
-  Status check(const Problem& problem) const override {
-    const auto p = parse(problem);
-    return p ? Status{} : tl::unexpected(p.error());
-  }
-
-  Cost cost(const Problem& problem) const override {
-    const auto p = parse(problem);
-    if (!p) return {};
-    Cost cost{p->flops(), 0};
-    const auto tensors = tensors_of(*p);
-    for (const auto* specs : {&tensors.inputs, &tensors.outputs})
-      for (const auto& spec : *specs) cost.bytes += static_cast<double>(spec.bytes());
-    return cost;
-  }
-
-  const std::vector<std::unique_ptr<Provider>>& providers() const override { return providers_; }
-
-  Result<FillSpec> fill(const Problem& problem, const TensorSpec& input, const Inputs& inputs) const override {
-    const auto p = parse(problem);
-    if (!p) return tl::unexpected(p.error());
-    return convolution_fill(*p, input, inputs);
-  }
-
-  Result<std::unique_ptr<Reference>> reference(const Problem& problem, const Inputs& inputs) const override {
-    const auto p = parse(problem);
-    if (!p) return tl::unexpected(p.error());
-    return make_convolution_reference(*p, inputs);
-  }
-
- private:
-  Result<ConvolutionProblem> parse(const Problem& problem) const {
-    if (problem.op != op())
-      return invalid_input("'" + problem.op.substr(0, 60) + "' was given to the operation " + std::string(op()));
-    return parse_convolution(problem);
-  }
-
-  Direction direction_;
-  std::vector<std::unique_ptr<Provider>> providers_;
-};
-
-}  // namespace
 
 std::unique_ptr<Operation> make_convolution_operation(Direction direction) {
-  return std::make_unique<Convolution>(direction);
+  auto operation = std::make_unique<TypedOperation<ConvolutionProblem>>(
+      op_name(direction), TypedFunctions<ConvolutionProblem>{parse_convolution, convolution_fill, make_convolution_reference});
+  operation->add(make_onednn_convolution());
+  operation->add(make_fixed_order_convolution());
+  operation->add(make_reference_convolution());
+  return operation;
 }
 
 }  // namespace detbench
