@@ -66,7 +66,7 @@ std::vector<Source> sources(const std::vector<ComparisonView>& views) {
                   "configurations without a difference). Right: where the time of one observed step goes.",
                   "no train step was measured",
                   {{"rows", policy_rows(views)}, {"scopes", policy_scope_rows(views)}, {"ops", policy_op_rows(views)}},
-                  {"Times from the reporting half of the blocks; n: runs, or configurations, without a difference"}});
+                  {"Times from the reporting half of the blocks, of which a step has three times the profile's; n: runs or configurations without a difference"}});
   list.push_back(
       {"layer_cost",
        "How much longer each layer takes in a step under the policy of the column than under the policy fastest.",
