@@ -113,7 +113,8 @@ TEST(OnednnConvolution, OffersTheImplementationsByName) {
     EXPECT_TRUE(blocked.contains("onednn:jit:avx512_core"));
     EXPECT_FALSE(plain.contains("onednn:jit:avx512_core"));
     EXPECT_TRUE(plain.contains("onednn:jit:avx512_core@formats=any"));
-    EXPECT_TRUE(blocked.contains("onednn:jit_wino_4x3:avx512_core"));
+    // oneDNN 3 has no Winograd for CPUs any more.
+    EXPECT_EQ(blocked.contains("onednn:jit_wino_4x3:avx512_core"), onednn_version()->starts_with("2."));
   }
 }
 
