@@ -45,7 +45,7 @@ class SweepTest : public testing::Test {
 
 TEST_F(SweepTest, EveryFaultMarksItsOwnRowAndTheSweepGoesOn) {
   auto s = settings({"steady", "crashes_when_run", "hangs", "exhausts_memory", "wrong", "absent", "other_steady"});
-  s.arm_timeout_s = 3;
+  s.arm_timeout_s = 6;  // what the hanging arm costs; the others need a fraction of a second
   Sweep sweep(s, nullptr, {});
   const auto measured = sweep.measure(planned());
   ASSERT_TRUE(measured) << measured.error().text;
