@@ -52,7 +52,9 @@ TEST_F(SweepTest, EveryFaultMarksItsOwnRowAndTheSweepGoesOn) {
   const auto records = sweep.records();
   ASSERT_EQ(records.size(), 7U);
   EXPECT_EQ(record_of(records, "crashes_when_run").status, RunStatus::crashed);
+#ifndef __SANITIZE_ADDRESS__  // a sanitizer turns the signal into an exit code
   EXPECT_NE(record_of(records, "crashes_when_run").reason.find("Segmentation"), std::string::npos);
+#endif
   EXPECT_EQ(record_of(records, "hangs").status, RunStatus::timed_out);
   EXPECT_EQ(record_of(records, "exhausts_memory").status, RunStatus::out_of_memory);
   EXPECT_EQ(record_of(records, "wrong").status, RunStatus::incorrect);
@@ -100,7 +102,7 @@ TEST_F(SweepTest, AnArmThatDiesWhileBeingTimedIsMarkedAndTheOthersAreTimedAnew) 
 
 TEST_F(SweepTest, AFreshProcessShowsWhatRepeatsCannot) {
   auto s = settings({"steady", "differs_by_process"});
-  s.profile.process = 6;  // process ids of six workers are all even or all odd with probability 1/32 at most
+  s.profile.process = 6;  // six workers draw the same bit with probability 1/32
   bool differed = false;
   for (int attempt = 0; attempt < 4 && !differed; ++attempt) {
     Sweep sweep(s, nullptr, {});
