@@ -5,7 +5,6 @@
 
 #include "bench/core/agreement.hpp"
 #include "bench/workers/sweep_state.hpp"
-#include "kernels/tensor/compare.hpp"
 
 namespace detbench {
 
@@ -74,7 +73,7 @@ std::optional<Witness> Sweep::witness_of(const Comparison& comparison, const Arm
   // Digests cannot show an element, so fresh processes run again until two of them disagree; their canonical outputs
   // meet in scratch files.
   constexpr int attempts = 4;
-  std::vector<char> first;
+  std::vector<std::byte> first;
   std::string first_digest;
   for (int attempt = 0; attempt < attempts; ++attempt) {
     if (worker_) worker_->finish();
@@ -86,7 +85,8 @@ std::optional<Witness> Sweep::witness_of(const Comparison& comparison, const Arm
     auto answer = ask(request, settings_.arm_timeout_s);
     if (!answer || !answer->contains("digest")) break;
     std::ifstream in(file, std::ios::binary);
-    std::vector<char> bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+    std::vector<std::byte> bytes;
+    for (std::istreambuf_iterator<char> c(in), end; c != end; ++c) bytes.push_back(static_cast<std::byte>(*c));
     std::error_code ignored;
     std::filesystem::remove(file, ignored);
     const auto digest = (*answer)["digest"].get<std::string>();
@@ -96,24 +96,13 @@ std::optional<Witness> Sweep::witness_of(const Comparison& comparison, const Arm
       continue;
     }
     if (digest == first_digest || bytes.size() != first.size() || bytes.size() % 4 != 0) continue;
-    // Outputs are compared as 32-bit words in canonical order; the row's repeat witness names the tensor when there
-    // is one, a process witness names the position in the joined outputs.
+    // Outputs are compared as 32-bit words in canonical order; a process witness names the position in the joined
+    // outputs.
     const Shape shape{static_cast<std::int64_t>(bytes.size() / 4)};
-    const TensorSpec spec{"outputs", DataType::f32, shape, canonical_layout(shape)};
-    auto compared = compare_on_host({spec, {first.data(), first.size()}}, {spec, {bytes.data(), bytes.size()}});
-    if (!compared) break;
-    Witness witness;
-    witness.stage = "fresh processes";
-    witness.run = static_cast<std::uint32_t>(attempt);
-    witness.output = "outputs";
-    witness.element = compared->first_element;
-    witness.baseline_bits = compared->first_bits;
-    witness.run_bits = compared->second_bits;
-    witness.elements = compared->elements;
-    witness.differing = compared->differing;
-    witness.v_ermv = compared->v_ermv;
-    witness.max_ulp = compared->max_ulp;
-    return witness;
+    auto witness = make_witness({parse_digest(first_digest).value_or(Digest{}), {{"outputs", DataType::f32, shape, canonical_layout(shape)}}, {first}},
+                                {bytes}, "fresh processes", static_cast<std::uint32_t>(attempt));
+    if (witness) return *witness;
+    break;
   }
   return std::nullopt;
 }
