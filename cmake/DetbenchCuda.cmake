@@ -1,6 +1,9 @@
 # CUDA is found in a toolkit or in PyPI's NVIDIA wheels (a toolkit-like folder named by CUDAToolkit_ROOT or CUDA_PATH).
-# Result: DETBENCH_HAS_CUDA, and targets CUDA::cudart_static.
+# Result: DETBENCH_HAS_CUDA and target CUDA::cudart_static; DETBENCH_HAS_CUDNN and CUDNN_INCLUDE_DIR, DETBENCH_HAS_CUBLAS
+# where those headers were found too.
 set(DETBENCH_HAS_CUDA OFF)
+set(DETBENCH_HAS_CUDNN OFF)
+set(DETBENCH_HAS_CUBLAS OFF)
 if(NOT DETBENCH_CUDA STREQUAL "OFF")
   if(NOT CMAKE_CUDA_COMPILER)
     # PyPI's wheels put a toolkit-like folder below the environment's site-packages.
@@ -24,6 +27,19 @@ if(NOT DETBENCH_CUDA STREQUAL "OFF")
     # The device half of METHOD section 10: no contraction, denormals kept, exact division and square root.
     add_compile_options("$<$<COMPILE_LANGUAGE:CUDA>:--fmad=false;--ftz=false;--prec-div=true;--prec-sqrt=true;-Xcompiler=-ffp-contract=off>")
     set(DETBENCH_HAS_CUDA ON)
+    file(GLOB cudnn_wheels ${PROJECT_SOURCE_DIR}/.venv/lib/python3*/site-packages/nvidia/cudnn)
+    find_path(CUDNN_INCLUDE_DIR cudnn_backend.h HINTS ENV CUDNN_ROOT ${CUDAToolkit_INCLUDE_DIRS} ${cudnn_wheels} PATH_SUFFIXES include)
+    if(CUDNN_INCLUDE_DIR)
+      set(DETBENCH_HAS_CUDNN ON)
+    else()
+      message(STATUS "no cudnn_backend.h (set CUDNN_ROOT): building without cuDNN")
+    endif()
+    find_path(CUBLAS_INCLUDE_DIR cublasLt.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+    if(CUBLAS_INCLUDE_DIR)
+      set(DETBENCH_HAS_CUBLAS ON)
+    else()
+      message(STATUS "no cublasLt.h: building without cuBLAS")
+    endif()
   elseif(DETBENCH_CUDA STREQUAL "ON")
     message(FATAL_ERROR "DETBENCH_CUDA is ON but no nvcc was found: set CUDA_PATH or CUDACXX, or use the preset cpu")
   else()

@@ -1,12 +1,13 @@
 # detbench_module(name [DEPENDS target...]): a static library of every source of the current folder.
 # Optional libraries show in file names, so that no function holds an #ifdef (DESIGN section 3): `onednn.cpp` or
 # `*_onednn.cpp` is built where oneDNN was found and `onednn_absent.cpp` or `*_onednn_absent.cpp` where it was not;
-# likewise `tbb`, and `cuda` together with every .cu file. The absent half answers with the reason.
+# likewise `tbb`, `cudnn`, `cublas`, and `cuda` together with every .cu file. The absent half answers with the reason.
+# cuDNN and cuBLAS are needed as headers only: they are loaded when the program runs (kernels/device/dynamic_library.hpp).
 
 function(detbench_sources out)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   file(GLOB cuda_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cu)
-  foreach(library ONEDNN TBB CUDA)
+  foreach(library ONEDNN TBB CUDA CUDNN CUBLAS)
     string(TOLOWER ${library} word)
     if(DETBENCH_HAS_${library})
       list(FILTER sources EXCLUDE REGEX "/([a-z0-9_]*_)?${word}_absent\\.cpp$")
@@ -16,6 +17,10 @@ function(detbench_sources out)
   endforeach()
   if(DETBENCH_HAS_CUDA)
     list(APPEND sources ${cuda_sources})
+  endif()
+  # The folder kernels/cudnn speaks cuDNN in every file.
+  if(NOT DETBENCH_HAS_CUDNN AND CMAKE_CURRENT_SOURCE_DIR MATCHES "/cudnn$")
+    list(FILTER sources INCLUDE REGEX "_absent\\.cpp$")
   endif()
   set(${out} ${sources} PARENT_SCOPE)
 endfunction()
@@ -30,6 +35,9 @@ function(detbench_link_optional name)
   if(DETBENCH_HAS_CUDA)
     target_link_libraries(${name} PRIVATE CUDA::cudart_static)
   endif()
+  if(DETBENCH_HAS_CUDNN)
+    target_include_directories(${name} SYSTEM PRIVATE ${CUDNN_INCLUDE_DIR})
+  endif()
 endfunction()
 
 function(detbench_module name)
@@ -42,7 +50,7 @@ function(detbench_module name)
   endif()
   add_library(${name} STATIC ${sources})
   target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
-  target_link_libraries(${name} PUBLIC tl::expected OpenMP::OpenMP_CXX Threads::Threads ${ARG_DEPENDS})
+  target_link_libraries(${name} PUBLIC tl::expected OpenMP::OpenMP_CXX Threads::Threads ${CMAKE_DL_LIBS} ${ARG_DEPENDS})
   detbench_link_optional(${name})
 endfunction()
 

@@ -15,12 +15,23 @@
 
 namespace detbench {
 
-/// What a configuration scope varies (METHOD section 3). Plans are made anew for every configuration.
+/// Where a GPU's buffers come from: an allocation each, or the device's memory pool, which reuses what was freed.
+enum class Allocator { plain, pool };
+
+/// What a configuration scope varies (METHOD section 3). Plans are made anew for every configuration. What a backend
+/// does not know, it refuses with a reason when the device is made.
 struct DeviceConfiguration {
   int threads = 0;                     ///< CPU threads that plans are made for; 0: every core this process may use
   std::size_t alignment_bytes = 4096;  ///< each buffer starts at a multiple of this ...
   std::size_t offset_bytes = 0;        ///< ... plus this
   std::uint64_t placement_seed = 0;    ///< other than 0: buffers are separated by seeded gaps, so addresses move
+  Allocator allocator = Allocator::plain;
+  /// GPU: plans are made as if it had so many multiprocessors (cuDNN's and cuBLAS's target), which picks other kernels
+  /// or grids; 0: as many as there are.
+  int sm_count_target = 0;
+  /// GPU: streams run on so many multiprocessors (a green context), which changes the schedule of the same kernels;
+  /// 0: on the whole GPU.
+  int multiprocessors = 0;
 };
 
 /// What memory is overwritten with before a run, so that unwritten outputs and uninitialised reads show.
@@ -43,11 +54,23 @@ class Event {
   virtual Result<double> seconds_since(const Event& earlier) const = 0;
 };
 
+class Stream;
+
+/// What was enqueued while a stream was capturing, ready to be run again as one (a CUDA graph).
+class CapturedWork {
+ public:
+  virtual ~CapturedWork() = default;
+  virtual Status enqueue(Stream& stream) = 0;
+};
+
 class Stream {
  public:
   virtual ~Stream() = default;
   virtual Status record(Event& event) = 0;
   virtual Status wait() = 0;           ///< blocks the host until all that was enqueued is done
+  /// From here to end_capture() work put on this stream is recorded instead of run. Unsupported on a CPU.
+  virtual Status begin_capture() { return unsupported("this device captures nothing"); }
+  virtual Result<std::unique_ptr<CapturedWork>> end_capture() { return unsupported("this device captures nothing"); }
   virtual void* native() const = 0;    ///< cudaStream_t, or nullptr on a CPU, where enqueue() runs at once
 };
 

@@ -1,0 +1,50 @@
+// cuDNN's functions, taken from the library that was found when the program runs. Only files that are built with cuDNN's
+// headers include this; `version.hpp` is the plain face of it.
+#pragma once
+
+#include <cudnn.h>
+
+#include <filesystem>
+#include <string>
+
+#include "kernels/result.hpp"
+
+/// Every function of cuDNN that this program calls, a line each. A new one is added here and nowhere else.
+#define DETBENCH_CUDNN_FUNCTIONS(X)                                                                                      \
+  /* library */                                                                                                          \
+  X(cudnnGetVersion) X(cudnnGetCudartVersion) X(cudnnGetErrorString) X(cudnnGetLastErrorString)                          \
+  X(cudnnCreate) X(cudnnDestroy) X(cudnnSetStream)                                                                       \
+  /* graph API */                                                                                                        \
+  X(cudnnBackendCreateDescriptor) X(cudnnBackendDestroyDescriptor) X(cudnnBackendSetAttribute)                           \
+  X(cudnnBackendGetAttribute) X(cudnnBackendFinalize) X(cudnnBackendExecute)                                             \
+  /* descriptors of the legacy API */                                                                                    \
+  X(cudnnCreateTensorDescriptor) X(cudnnDestroyTensorDescriptor) X(cudnnSetTensor4dDescriptorEx)                         \
+  X(cudnnSetTensorNdDescriptor) X(cudnnCreateFilterDescriptor) X(cudnnDestroyFilterDescriptor)                           \
+  X(cudnnSetFilter4dDescriptor)
+
+namespace detbench::cudnn {
+
+struct Library {
+#define DETBENCH_DECLARE(name) decltype(&::name) name = nullptr;
+  DETBENCH_CUDNN_FUNCTIONS(DETBENCH_DECLARE)
+#undef DETBENCH_DECLARE
+  std::filesystem::path path;
+  std::size_t version = 0;          ///< of the library that was loaded, like 91900; CUDNN_VERSION is the headers'
+};
+
+/// Loaded at the first call, with every function resolved; later calls give the same answer. The search order is that of
+/// kernels/device/dynamic_library.hpp with DETBENCH_CUDNN_DIR. Thread-safe.
+Result<const Library*> library();
+
+/// "cudnnBackendFinalize: CUDNN_STATUS_NOT_SUPPORTED (3000): <what the library's last error says>".
+Reason cudnn_reason(const Library& library, cudnnStatus_t status, const char* call);
+
+}  // namespace detbench::cudnn
+
+/// Leaves the function, which returns a Status or a Result, with the reason when the call failed; `library` is in scope
+/// as a `const Library&`: DETBENCH_CUDNN_TRY(library, cudnnSetStream(handle, stream)).
+#define DETBENCH_CUDNN_TRY(library, call)                                                                   \
+  do {                                                                                                      \
+    if (const cudnnStatus_t status_ = (library).call; status_ != CUDNN_STATUS_SUCCESS)                      \
+      return tl::unexpected<::detbench::Reason>(::detbench::cudnn::cudnn_reason(library, status_, #call));  \
+  } while (false)

@@ -1,0 +1,105 @@
+#include "kernels/device/dynamic_library.hpp"
+
+#include <dlfcn.h>
+#include <glob.h>
+#include <link.h>
+
+#include <cstdlib>
+
+namespace detbench {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string variable(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? "" : value;
+}
+
+/// Folders that match a pattern with '*', sorted.
+std::vector<fs::path> matching(const std::string& pattern) {
+  std::vector<fs::path> found;
+  glob_t matches{};
+  if (glob(pattern.c_str(), 0, nullptr, &matches) == 0)
+    for (std::size_t i = 0; i < matches.gl_pathc; ++i) found.emplace_back(matches.gl_pathv[i]);
+  globfree(&matches);
+  return found;
+}
+
+fs::path path_of(void* handle, const std::string& fallback) {
+  link_map* map = nullptr;
+  if (dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0 || map == nullptr || map->l_name == nullptr) return fallback;
+  std::error_code ignored;
+  const auto resolved = fs::canonical(map->l_name, ignored);
+  return ignored ? fs::path(map->l_name) : resolved;
+}
+
+void* open_file(const std::string& file) { return dlopen(file.c_str(), RTLD_NOW | RTLD_GLOBAL); }
+
+}  // namespace
+
+std::vector<fs::path> library_folders(const LibrarySearch& search, const std::function<std::string(const std::string&)>& environment) {
+  std::vector<fs::path> folders;
+  for (const char* name : {"CUDA_PATH", "CUDA_HOME", "CUDAToolkit_ROOT"})
+    if (const auto root = environment(name); !root.empty())
+      for (const char* sub : {"lib64", "lib", "targets/x86_64-linux/lib"}) folders.push_back(fs::path(root) / sub);
+  for (const char* sub : {"lib64", "lib", "targets/x86_64-linux/lib"}) folders.push_back(fs::path("/usr/local/cuda") / sub);
+  std::vector<std::string> packages;
+  if (const auto root = environment("VIRTUAL_ENV"); !root.empty()) packages.push_back(root + "/lib/python3*/site-packages");
+  packages.push_back(".venv/lib/python3*/site-packages");
+  for (const char* pattern : {"/usr/local/lib/python3*/dist-packages", "/usr/local/lib/python3*/site-packages", "/usr/lib/python3/dist-packages",
+                              "/opt/*/lib/python3*/site-packages"})
+    packages.emplace_back(pattern);
+  if (const auto home = environment("HOME"); !home.empty()) packages.push_back(home + "/.local/lib/python3*/site-packages");
+  for (const auto& pattern : packages)
+    for (const auto& package : matching(pattern))
+      for (const auto& wheel : search.wheel_folders) folders.push_back(package / "nvidia" / wheel / "lib");
+  return folders;
+}
+
+Result<DynamicLibrary> DynamicLibrary::load(const LibrarySearch& search) {
+  std::string tried;
+  // A file that is there but does not load is the more telling reason.
+  std::string broken;
+  const auto attempt = [&](const std::string& file) -> void* {
+    if (void* handle = open_file(file)) return handle;
+    std::error_code ignored;
+    if (broken.empty() && file.find('/') != std::string::npos && fs::exists(file, ignored)) {
+      const char* error = dlerror();
+      broken = error == nullptr ? file : error;
+    }
+    return nullptr;
+  };
+  const auto in_folder = [&](const fs::path& folder) -> Result<DynamicLibrary> {
+    for (const auto& name : search.file_names)
+      if (void* handle = attempt((folder / name).string())) return DynamicLibrary(handle, path_of(handle, (folder / name).string()));
+    tried += (tried.empty() ? "" : ", ") + folder.string();
+    return unsupported("");
+  };
+  const auto absent = [&]() {
+    std::string names;
+    for (const auto& name : search.file_names) names += (names.empty() ? "" : " or ") + name;
+    return unsupported("no " + search.name + " here: " + names + (broken.empty() ? " not found in " + tried : " does not load: " + broken) +
+                       "; " + search.remedy + ", or set " + search.folder_variable + " to the folder that holds it");
+  };
+  if (const auto folder = variable(search.folder_variable); !folder.empty()) {
+    if (auto loaded = in_folder(folder)) return loaded;
+    return absent();
+  }
+  for (const auto& name : search.file_names) {
+    void* handle = dlopen(name.c_str(), RTLD_NOW | RTLD_GLOBAL | RTLD_NOLOAD);
+    if (handle == nullptr) handle = attempt(name);
+    if (handle != nullptr) return DynamicLibrary(handle, path_of(handle, name));
+  }
+  tried = "the loader's path";
+  for (const auto& folder : library_folders(search, variable)) {
+    std::error_code ignored;
+    if (!fs::is_directory(folder, ignored)) continue;
+    if (auto loaded = in_folder(folder)) return loaded;
+  }
+  return absent();
+}
+
+void* DynamicLibrary::symbol(const char* name) const { return dlsym(handle_, name); }
+
+}  // namespace detbench
