@@ -48,6 +48,9 @@ class Plan {
 struct Offer {
   Algorithm algorithm;
   std::optional<Reason> unsupported;
+  /// Facts for the row that are known before a plan is made: the tier that found it, the engine's notes, the
+  /// determinism that a performance struct claims.
+  std::map<std::string, std::string> notes = {};
 };
 
 /// One provider of one operation: one file.

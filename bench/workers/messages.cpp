@@ -58,13 +58,13 @@ Reason read_reason(const Json& json) {
 }
 
 Json to_json(const Offer& offer) {
-  return {{"algorithm", to_json(offer.algorithm)}, {"unsupported", offer.unsupported ? to_json(*offer.unsupported) : Json()}};
+  return {{"algorithm", to_json(offer.algorithm)}, {"unsupported", offer.unsupported ? to_json(*offer.unsupported) : Json()}, {"notes", offer.notes}};
 }
 Result<Offer> read_offer(const Json& json) {
   return guarded<Offer>(json, [](const Json& j) -> Result<Offer> {
     auto algorithm = read_algorithm(j.at("algorithm"));
     if (!algorithm) return tl::unexpected(algorithm.error());
-    Offer offer{*algorithm, std::nullopt};
+    Offer offer{*algorithm, std::nullopt, j.at("notes").get<std::map<std::string, std::string>>()};
     if (!j.at("unsupported").is_null()) offer.unsupported = read_reason(j.at("unsupported"));
     return offer;
   });

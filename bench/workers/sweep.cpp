@@ -96,6 +96,7 @@ Status Sweep::list(Comparison& comparison) {
     Arm arm;
     arm.algorithm = offer->algorithm;
     arm.unsupported = offer->unsupported;
+    arm.notes = offer->notes;
     comparison.arms.push_back(std::move(arm));
   }
   for (const auto& algorithm : comparison.planned.extra_arms) {
@@ -248,6 +249,7 @@ std::vector<Record> Sweep::records() const {
       record.reason = arm.reason;
       record.claim = arm.algorithm.claim;
       record.timing = arm.timing;
+      record.notes = arm.notes;
       if (arm.reply) {
         const auto& report = arm.reply->report;
         record.exact_equal = report.exact_equal;
@@ -257,7 +259,7 @@ std::vector<Record> Sweep::records() const {
         record.input_digest = to_hex(report.input_digest);
         record.plan_s = report.plan_s;
         record.workspace_bytes = report.workspace_bytes;
-        record.notes = report.notes;
+        record.notes.insert(report.notes.begin(), report.notes.end());
         record.train_step = arm.reply->train_step;
       }
       all.push_back(std::move(record));

@@ -9,6 +9,7 @@ struct Sweep::Arm {
   Algorithm algorithm;
   std::string id;                          ///< algorithm id
   std::optional<Reason> unsupported;
+  std::map<std::string, std::string> notes;  ///< of the offer
   RunStatus status = RunStatus::skipped;
   std::string reason;
   std::optional<ProbeReply> reply;
