@@ -74,6 +74,9 @@ struct Sample {
   std::int64_t involuntary_switches = 0;   ///< of the whole process during the sample
   double foreign_s = 0;                    ///< CPU time others used on this machine meanwhile, steal included, per core
   bool foreign_load = false;               ///< marked; kept, and left out of medians
+  std::optional<double> sm_clock_hz;       ///< of the GPU, read right behind the sample
+  /// GPU: the host had not queued the whole sample before the device began with it, so launches are in the time.
+  bool launches_exposed = false;
 };
 
 struct Timing {

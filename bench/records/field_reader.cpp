@@ -31,6 +31,8 @@ FieldReader::FieldReader(const Json& json, std::string path) : json_(&json), pat
     fail_at(path_.empty() ? "the file" : path_, "is " + describe(json) + "; it should be an object");
 }
 
+bool FieldReader::has(const char* key) const { return json_->is_object() && json_->contains(key); }
+
 const Json* FieldReader::find(const char* key) {
   if (reason_) return nullptr;
   const auto found = json_->find(key);

@@ -92,6 +92,8 @@ class FieldReader {
     });
   }
 
+  /// Whether the member is there: for keys that came after files of this schema had been written.
+  bool has(const char* key) const;
   /// The member, or nullptr when it is missing (which is then the reason) or something was wrong before.
   const Json* find(const char* key);
   void fail(std::string_view key, const std::string& what);

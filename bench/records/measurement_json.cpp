@@ -169,13 +169,17 @@ Result<ScopeResult> read_scope_result(const Json& json, const std::string& path)
 }
 
 Json to_json(const Sample& s) {
-  return {{"block", s.block},
-          {"position", s.position},
-          {"elapsed_s", finite_or_null(s.elapsed_s)},
-          {"iterations", s.iterations},
-          {"involuntary_switches", s.involuntary_switches},
-          {"foreign_s", finite_or_null(s.foreign_s)},
-          {"foreign_load", s.foreign_load}};
+  Json json{{"block", s.block},
+            {"position", s.position},
+            {"elapsed_s", finite_or_null(s.elapsed_s)},
+            {"iterations", s.iterations},
+            {"involuntary_switches", s.involuntary_switches},
+            {"foreign_s", finite_or_null(s.foreign_s)},
+            {"foreign_load", s.foreign_load}};
+  // Only a GPU's samples have these: a file holds a hundred thousand samples.
+  if (s.sm_clock_hz) json["sm_clock_hz"] = *s.sm_clock_hz;
+  if (s.launches_exposed) json["launches_exposed"] = true;
+  return json;
 }
 
 Result<Sample> read_sample(const Json& json, const std::string& path) {
@@ -188,6 +192,8 @@ Result<Sample> read_sample(const Json& json, const std::string& path) {
   read.whole("involuntary_switches", s.involuntary_switches);
   read.number("foreign_s", s.foreign_s, 0, most);
   read.flag("foreign_load", s.foreign_load);
+  if (read.has("sm_clock_hz")) read.number("sm_clock_hz", s.sm_clock_hz, 0, most);
+  if (read.has("launches_exposed")) read.flag("launches_exposed", s.launches_exposed);
   return read.finish(std::move(s));
 }
 

@@ -48,6 +48,9 @@ class LiveComparison {
     auto stream = live->device_->make_stream();
     if (!stream) return tl::unexpected(stream.error());
     live->stream_ = std::move(*stream);
+    auto aids = make_timing_aids(*live->device_);
+    if (!aids) return tl::unexpected(aids.error());
+    live->aids_ = std::move(*aids);
     live->store_ = std::make_unique<TensorStore>(*live->device_, *live->stream_);
     live->twin_store_ = std::make_unique<TensorStore>(*live->device_, *live->stream_);
     const auto* operation = registry.find(comparison.problem.op);
@@ -82,7 +85,7 @@ class LiveComparison {
   Result<Sample> run(const Slot& slot) {
     auto& arm = arms_[slot.arm];
     if (arm.failed) return tl::unexpected(*arm.failed);
-    auto sample = time_sample(*arm.op, *stream_, arm.iterations, TimingSettings{});
+    auto sample = time_sample(*arm.op, *stream_, arm.iterations, TimingSettings{}, aids_);
     if (!sample) {
       arm.failed = sample.error();
       return sample;
@@ -113,6 +116,7 @@ class LiveComparison {
   };
   std::unique_ptr<Device> device_;
   std::unique_ptr<Stream> stream_;
+  TimingAids aids_;
   std::unique_ptr<TensorStore> store_, twin_store_;
   std::vector<Arm> arms_;
 };

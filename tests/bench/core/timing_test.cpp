@@ -156,14 +156,20 @@ Behaviour sleeping(double seconds) {
   };
 }
 
+Result<Sample> timed(FakeBench& bench, std::uint32_t iterations, const TimingSettings& settings) {
+  auto aids = make_timing_aids(bench.op->device());
+  if (!aids) return tl::unexpected(aids.error());
+  return time_sample(*bench.op, *bench.stream, iterations, settings, *aids);
+}
+
 TEST(TimeSample, TimesTheMeanOfItsIterations) {
   FakeBench bench(sleeping(2e-3));
-  const auto sample = time_sample(*bench.op, *bench.stream, 5, {});
+  const auto sample = timed(bench, 5, {});
   ASSERT_TRUE(sample);
   EXPECT_GE(sample->elapsed_s, 2e-3);
   EXPECT_LT(sample->elapsed_s, 50e-3);
   EXPECT_EQ(sample->iterations, 5u);
-  EXPECT_FALSE(time_sample(*bench.op, *bench.stream, 0, {}));
+  EXPECT_FALSE(timed(bench, 0, {}));
 }
 
 TEST(TimeSample, MarksForeignLoad) {
@@ -174,9 +180,9 @@ TEST(TimeSample, MarksForeignLoad) {
   });
   TimingSettings settings;
   settings.meter = std::make_shared<ForeignLoadMeter>(machine.sources());
-  EXPECT_TRUE(time_sample(*bench.op, *bench.stream, 1, settings)->foreign_load);
+  EXPECT_TRUE(timed(bench, 1, settings)->foreign_load);
   settings.foreign_share = 1.5;
-  EXPECT_FALSE(time_sample(*bench.op, *bench.stream, 1, settings)->foreign_load);
+  EXPECT_FALSE(timed(bench, 1, settings)->foreign_load);
 }
 
 TEST(TimeSample, CountsInvoluntarySwitches) {
@@ -188,7 +194,7 @@ TEST(TimeSample, CountsInvoluntarySwitches) {
       threads.emplace_back([end] { while (std::chrono::steady_clock::now() < end) continue; });
     return {};
   });
-  EXPECT_GT(time_sample(*bench.op, *bench.stream, 1, {})->involuntary_switches, 0);
+  EXPECT_GT(timed(bench, 1, {})->involuntary_switches, 0);
 }
 
 TEST(Calibrate, RepeatsShortOpsUntilASampleIsLongEnough) {

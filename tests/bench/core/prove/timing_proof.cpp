@@ -157,13 +157,16 @@ TimingRow prove_real_timing(const std::string& noise, double scale) {
       return {};
     }, FakeTraits{.n = 64, .fills_dst = false}));
   TimingSettings settings;
-  for (const auto& bench : benches) static_cast<void>(time_sample(*bench->op, *bench->stream, 50, settings));
+  auto made = make_timing_aids(benches.front()->op->device());
+  if (!made) return row;
+  auto& aids = *made;
+  for (const auto& bench : benches) static_cast<void>(time_sample(*bench->op, *bench->stream, 50, settings, aids));
   Judge judge(row);
   for (std::uint32_t pair = 0; pair < pairs; ++pair) {
     const auto seed = derive_seed(2, "prove/schedule", pair);
     std::vector<Sample> samples[arms];
     for (const auto& slot : make_schedule(arms, row.blocks, seed)) {
-      auto sample = time_sample(*benches[slot.arm]->op, *benches[slot.arm]->stream, 1, settings);
+      auto sample = time_sample(*benches[slot.arm]->op, *benches[slot.arm]->stream, 1, settings, aids);
       if (!sample) return row;
       sample->block = slot.block;
       sample->position = slot.position;
