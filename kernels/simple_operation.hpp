@@ -69,27 +69,47 @@ inline Result<Verification> compare_with_expected(const std::vector<Expected>& e
   return found;
 }
 
-/// A prepared function of tensors: what a plan of a simple operation runs. `run` may use the OpenMP threads in force.
+/// Enqueues work on a stream: `native_stream` is a cudaStream_t, or nullptr on a CPU, where the work is done on return.
+using SimpleLaunch = std::function<Status(std::span<const Tensor> inputs, std::span<const Tensor> outputs, Region workspace,
+                                          void* native_stream)>;
+
+/// A prepared function of tensors: what a plan of a simple operation runs. Exactly one of `run`, `launch` and `bind` is
+/// set.
 struct SimplePlanParts {
   std::vector<TensorSpec> inputs, outputs;
   std::size_t workspace_bytes = 0;
+  /// On a CPU; may use the OpenMP threads in force, and cannot fail.
   std::function<void(std::span<const Tensor> inputs, std::span<const Tensor> outputs, Region workspace)> run;
   std::map<std::string, std::string> notes;
+  /// The form of `run` that takes a stream: what a GPU's kernels need.
+  SimpleLaunch launch = {};
+  /// Op::reset(), where there is something to put back: state that a run changes, or what the forward pass of a training
+  /// step would have left in the workspace for the backward pass.
+  SimpleLaunch restore = {};
+  /// Makes the whole op, for providers with handles and descriptors of their own. Tensors and workspace were checked.
+  std::function<Result<std::unique_ptr<Op>>(std::span<const Tensor> inputs, std::span<const Tensor> outputs, Region workspace,
+                                            Stream& stream)>
+      bind = {};
 };
 
 class SimpleOp final : public Op {
  public:
-  SimpleOp(const SimplePlanParts& parts, std::span<const Tensor> inputs, std::span<const Tensor> outputs, Region workspace)
-      : run_(parts.run), inputs_(inputs.begin(), inputs.end()), outputs_(outputs.begin(), outputs.end()), workspace_(workspace) {}
+  SimpleOp(const SimplePlanParts& parts, std::span<const Tensor> inputs, std::span<const Tensor> outputs, Region workspace, Stream& stream)
+      : run_(parts.run), launch_(parts.launch), restore_(parts.restore), inputs_(inputs.begin(), inputs.end()),
+        outputs_(outputs.begin(), outputs.end()), workspace_(workspace), native_stream_(stream.native()) {}
   Status enqueue() override {
+    if (launch_) return launch_(inputs_, outputs_, workspace_, native_stream_);
     run_(inputs_, outputs_, workspace_);
     return {};
   }
+  Status reset() override { return restore_ ? restore_(inputs_, outputs_, workspace_, native_stream_) : Status{}; }
 
  private:
   decltype(SimplePlanParts::run) run_;
+  SimpleLaunch launch_, restore_;
   std::vector<Tensor> inputs_, outputs_;
   Region workspace_;
+  void* native_stream_;
 };
 
 /// Whether tensors are what a plan asked for, with the reason when not.
@@ -113,12 +133,13 @@ class SimplePlan final : public Plan {
   std::size_t workspace_bytes() const override { return parts_.workspace_bytes; }
   std::map<std::string, std::string> notes() const override { return parts_.notes; }
   Result<std::unique_ptr<Op>> bind(std::span<const Tensor> inputs, std::span<const Tensor> outputs, Region workspace,
-                                   Stream&) override {
+                                   Stream& stream) override {
     if (auto s = matches_specs(inputs, parts_.inputs, "inputs"); !s) return tl::unexpected(s.error());
     if (auto s = matches_specs(outputs, parts_.outputs, "outputs"); !s) return tl::unexpected(s.error());
     if (workspace.bytes < parts_.workspace_bytes)
       return invalid_input("the plan wants a workspace of " + std::to_string(parts_.workspace_bytes) + " bytes, got " + std::to_string(workspace.bytes));
-    return std::make_unique<SimpleOp>(parts_, inputs, outputs, workspace);
+    if (parts_.bind) return parts_.bind(inputs, outputs, workspace, stream);
+    return std::make_unique<SimpleOp>(parts_, inputs, outputs, workspace, stream);
   }
 
  private:
@@ -130,34 +151,80 @@ inline Claim claim_by_construction() {
   return {Guarantee::gpu_to_gpu, "by construction", std::vector<Scope>(all_scopes.begin(), all_scopes.end())};
 }
 
-/// A `fixed_order` provider with one algorithm on the CPU.
-class FixedOrderProvider final : public Provider {
+/// One algorithm of a SimpleProvider.
+struct SimpleAlgorithm {
+  std::string name;
+  Claim claim;
+  bool sum_of_products = true;
+  /// A reason of kind `unsupported` when the algorithm does not exist for the problem: the row then says why.
+  std::function<Result<SimplePlanParts>(const Problem&, Device&)> make;
+  std::map<std::string, std::string> notes = {};  ///< of the offer
+};
+
+/// A provider written as a list of algorithms that need no options. Given a kind of device, it offers one row with the
+/// reason on the other; without one, each algorithm decides.
+class SimpleProvider : public Provider {
  public:
-  using MakeParts = std::function<Result<SimplePlanParts>(const Problem&)>;
-  FixedOrderProvider(std::string algorithm, MakeParts make, bool sum_of_products)
-      : algorithm_(std::move(algorithm)), make_(std::move(make)), sum_of_products_(sum_of_products) {}
-  std::string_view name() const override { return "fixed_order"; }
+  SimpleProvider(std::string name, std::optional<DeviceKind> kind, std::vector<SimpleAlgorithm> algorithms)
+      : name_(std::move(name)), kind_(kind), algorithms_(std::move(algorithms)) {}
+  std::string_view name() const override { return name_; }
   Result<std::vector<Offer>> offers(const Problem& problem, Device& device) const override {
-    Offer offer{{"fixed_order", algorithm_, {}, claim_by_construction(), sum_of_products_, 1.0}, std::nullopt};
-    if (device.kind() != DeviceKind::cpu)
-      offer.unsupported = Reason{"fixed_order " + problem.op + " exists for the CPU only", Reason::Kind::unsupported};
-    else if (auto parts = make_(problem); !parts)
-      return tl::unexpected(parts.error());
-    return std::vector<Offer>{std::move(offer)};
+    std::vector<Offer> offers;
+    if (kind_ && device.kind() != *kind_) {
+      offers.push_back({{name_, "any", {}, {}}, wrong_device(problem)});
+      return offers;
+    }
+    for (const auto& a : algorithms_) {
+      Offer offer{{name_, a.name, {}, a.claim, a.sum_of_products, 1.0}, std::nullopt, a.notes};
+      if (auto parts = a.make(problem, device); !parts) {
+        if (parts.error().kind != Reason::Kind::unsupported) return tl::unexpected(parts.error());
+        offer.unsupported = parts.error();
+      }
+      offers.push_back(std::move(offer));
+    }
+    return offers;
   }
   Result<std::unique_ptr<Plan>> plan(const Problem& problem, const Algorithm& algorithm, Device& device) const override {
-    if (device.kind() != DeviceKind::cpu) return unsupported("fixed_order " + problem.op + " exists for the CPU only");
-    if (algorithm.name != algorithm_ || !algorithm.options.empty())
-      return invalid_input("fixed_order has no algorithm '" + algorithm_id(algorithm).substr(0, 100) + "' for " + problem.op + "; it has fixed_order:" + algorithm_);
-    auto parts = make_(problem);
+    if (kind_ && device.kind() != *kind_) return tl::unexpected(wrong_device(problem));
+    const auto found = std::find_if(algorithms_.begin(), algorithms_.end(), [&](const auto& a) { return a.name == algorithm.name; });
+    if (found == algorithms_.end() || !algorithm.options.empty()) {
+      std::string names;
+      for (const auto& a : algorithms_) names += (names.empty() ? "" : ", ") + name_ + ":" + a.name;
+      return invalid_input(name_ + " has no algorithm '" + algorithm_id(algorithm).substr(0, 100) + "' for " + problem.op + "; it has " + names);
+    }
+    auto parts = found->make(problem, device);
     if (!parts) return tl::unexpected(parts.error());
     return std::make_unique<SimplePlan>(std::move(*parts));
   }
 
  private:
-  std::string algorithm_;
-  MakeParts make_;
-  bool sum_of_products_;
+  Reason wrong_device(const Problem& problem) const {
+    return {name_ + " " + problem.op + " exists for " + (*kind_ == DeviceKind::cpu ? "the CPU" : "CUDA devices") + " only", Reason::Kind::unsupported};
+  }
+  std::string name_;
+  std::optional<DeviceKind> kind_;
+  std::vector<SimpleAlgorithm> algorithms_;
+};
+
+using MakeParts = std::function<Result<SimplePlanParts>(const Problem&)>;
+
+/// An algorithm in fixed order, on the CPU and, where `make_cuda` is given, on a GPU: one name, because the bits are the
+/// same on both.
+inline SimpleAlgorithm fixed_order_algorithm(std::string name, MakeParts make, bool sum_of_products, MakeParts make_cuda = {}) {
+  return {std::move(name), claim_by_construction(), sum_of_products,
+          [make = std::move(make), make_cuda = std::move(make_cuda)](const Problem& problem, Device& device) -> Result<SimplePlanParts> {
+            if (device.kind() == DeviceKind::cpu) return make(problem);
+            if (make_cuda) return make_cuda(problem);
+            return unsupported("fixed_order " + problem.op + " exists for the CPU only");
+          }};
+}
+
+/// A `fixed_order` provider with one algorithm.
+class FixedOrderProvider final : public SimpleProvider {
+ public:
+  FixedOrderProvider(std::string algorithm, MakeParts make, bool sum_of_products, MakeParts make_cuda = {})
+      : SimpleProvider("fixed_order", std::nullopt,
+                       {fixed_order_algorithm(std::move(algorithm), std::move(make), sum_of_products, std::move(make_cuda))}) {}
 };
 
 /// What a simple operation knows about one problem.
