@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -64,23 +65,32 @@ Status LineChannel::send(const Json& message) {
   return {};
 }
 
-LineChannel::Wait LineChannel::receive(Json& message, double timeout_s) {
+LineChannel::Wait LineChannel::receive(Json& message, double timeout_s, const volatile std::sig_atomic_t* interrupted) {
   using Clock = std::chrono::steady_clock;
-  const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(timeout_s));
+  const auto in = [](double seconds) {
+    return Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+  };
+  auto end = in(timeout_s);
+  bool hurried = false;
   for (;;) {
     if (const auto newline = pending_.find('\n'); newline != std::string::npos) {
       message = Json::parse(pending_.substr(0, newline), nullptr, false);
       pending_.erase(0, newline + 1);
       return message.is_discarded() ? Wait::closed : Wait::message;
     }
-    int wait_ms = -1;
-    if (timeout_s >= 0) {
+    if (!hurried && interrupted != nullptr && *interrupted != 0) {
+      hurried = true;
+      end = timeout_s < 0 ? in(interrupt_grace_s) : std::min(end, in(interrupt_grace_s));
+    }
+    // A signal may come between the question above and poll(), which then would not return for it.
+    long long wait_ms = interrupted != nullptr ? 500 : 60'000;
+    if (timeout_s >= 0 || hurried) {
       const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
       if (left < 0) return Wait::timeout;
-      wait_ms = static_cast<int>(std::min<long long>(left + 1, 60'000));
+      wait_ms = std::min<long long>(left + 1, wait_ms);
     }
     pollfd poll_fd{fd_, POLLIN, 0};
-    const int ready = poll(&poll_fd, 1, wait_ms);
+    const int ready = poll(&poll_fd, 1, static_cast<int>(wait_ms));
     if (ready < 0 && errno != EINTR) return Wait::closed;
     if (ready <= 0) continue;
     char buffer[65536];
@@ -128,7 +138,7 @@ Result<std::unique_ptr<Worker>> Worker::start(const WorkerSettings& settings) {
     _exit(127);
   }
   close(ends[1]);
-  return std::unique_ptr<Worker>(new Worker(pid, ends[0]));
+  return std::unique_ptr<Worker>(new Worker(pid, ends[0], settings.interrupted));
 }
 
 Worker::~Worker() {
@@ -170,7 +180,7 @@ WorkerEnd Worker::bury(bool timed_out, double timeout_s) {
 tl::expected<Json, WorkerEnd> Worker::next(double timeout_s) {
   if (pid_ <= 0) return tl::unexpected(WorkerEnd{RunStatus::crashed, "the worker is gone"});
   Json reply;
-  switch (channel_.receive(reply, timeout_s)) {
+  switch (channel_.receive(reply, timeout_s, interrupted_)) {
     case LineChannel::Wait::message: return reply;
     case LineChannel::Wait::timeout: return tl::unexpected(bury(true, timeout_s));
     case LineChannel::Wait::closed: break;

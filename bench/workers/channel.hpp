@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <csignal>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -14,6 +15,10 @@
 namespace detbench {
 
 inline constexpr int worker_channel_fd = 3;
+
+/// After an interrupt an arm has this long to finish; one that takes longer is given up and measured when the run is
+/// resumed, so that no arm holds the exit for minutes.
+inline constexpr double interrupt_grace_s = 5;
 
 /// How a worker ended, in words a row can carry.
 struct WorkerEnd {
@@ -27,8 +32,9 @@ class LineChannel {
   explicit LineChannel(int fd) : fd_(fd) {}
   Status send(const Json& message);
   enum class Wait { message, timeout, closed };
-  /// Waits up to `timeout_s` for one whole line (negative: for ever). A line that is not JSON counts as closed.
-  Wait receive(Json& message, double timeout_s);
+  /// Waits up to `timeout_s` for one whole line (negative: for ever). A line that is not JSON counts as closed. Once
+  /// `interrupted` is set, silence ends after interrupt_grace_s.
+  Wait receive(Json& message, double timeout_s, const volatile std::sig_atomic_t* interrupted = nullptr);
   int fd() const { return fd_; }
 
  private:
@@ -39,6 +45,7 @@ class LineChannel {
 struct WorkerSettings {
   std::vector<std::string> arguments;   ///< after "detbench worker"
   std::filesystem::path log;            ///< stdout and stderr of the worker are appended here
+  const volatile std::sig_atomic_t* interrupted = nullptr;  ///< set when the user wants to stop; outlives the worker
 };
 
 /// A child process of this same program. Killed with its whole process group when the object goes, and by the kernel
@@ -51,7 +58,7 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
 
   /// Sends a request and waits for one reply. On silence past `timeout_s`, or when the worker dies, the worker is gone
-  /// and the end says how.
+  /// and the end says how. Once interrupted, silence is accepted for interrupt_grace_s only.
   tl::expected<Json, WorkerEnd> ask(const Json& request, double timeout_s);
   tl::expected<Json, WorkerEnd> next(double timeout_s);
   bool alive() const { return pid_ > 0; }
@@ -59,10 +66,11 @@ class Worker {
   void finish();
 
  private:
-  Worker(pid_t pid, int fd) : pid_(pid), channel_(fd) {}
+  Worker(pid_t pid, int fd, const volatile std::sig_atomic_t* interrupted) : pid_(pid), channel_(fd), interrupted_(interrupted) {}
   WorkerEnd bury(bool timed_out, double timeout_s);
   pid_t pid_;
   LineChannel channel_;
+  const volatile std::sig_atomic_t* interrupted_;
 };
 
 /// The environment every worker starts with, whatever the caller's: libgomp reads its policy at load (METHOD section

@@ -52,7 +52,7 @@ void Sweep::tell(const std::string& phase, const std::string& arm) {
 
 Result<Worker*> Sweep::worker() {
   if (!worker_ || !worker_->alive()) {
-    auto started = Worker::start({settings_.worker_arguments, settings_.directory.empty() ? std::filesystem::path{} : settings_.directory / "worker.log"});
+    auto started = Worker::start({settings_.worker_arguments, settings_.directory.empty() ? std::filesystem::path{} : settings_.directory / "worker.log", settings_.interrupted});
     if (!started) return tl::unexpected(started.error());
     worker_ = std::move(*started);
   }
@@ -62,7 +62,14 @@ Result<Worker*> Sweep::worker() {
 tl::expected<Json, WorkerEnd> Sweep::ask(const Json& request, double timeout_s) {
   auto ready = worker();
   if (!ready) return tl::unexpected(WorkerEnd{RunStatus::crashed, ready.error().text});
-  return (*ready)->ask(request, timeout_s);
+  auto reply = (*ready)->ask(request, timeout_s);
+  // Nothing that a process computes after a sticky CUDA error can be trusted.
+  if (reply && reply->value("poisoned", false)) {
+    worker_->finish();
+    worker_.reset();
+    reply->erase("poisoned");
+  }
+  return reply;
 }
 
 Status Sweep::note(const Json& line) { return journal_ == nullptr ? Status{} : journal_->append(line); }
@@ -74,6 +81,7 @@ Status Sweep::list(Comparison& comparison) {
     reply = old->second;
   } else {
     auto answer = ask({{"do", "list"}, {"problem", comparison.id}}, settings_.arm_timeout_s);
+    if (!answer && interrupted()) return {};
     // A listing that crashed is a row of its own: which provider did it cannot be told from outside.
     if (!answer) answer = Json{{"error", {{"kind", "failed"}, {"text", "listing the algorithms failed: " + answer.error().reason}}}};
     reply = *answer;
@@ -127,7 +135,28 @@ Json Sweep::probe_request(const Comparison& comparison, const Arm& arm, double s
   return {{"do", "probe"}, {"problem", comparison.id}, {"algorithm", to_json(arm.algorithm)}, {"settings", to_json(probe)}};
 }
 
+/// Lets the worker build the plans of the arms that are left, on all cores at once. A worker that dies of it
+/// is no finding: each arm is then prepared in its own turn, and the one at fault dies by itself.
+void Sweep::build_ahead(const Comparison& comparison) {
+  Json algorithms = Json::array();
+  for (const auto& arm : comparison.arms)
+    if (!arm.unsupported && !done_.contains("probe " + comparison.id + "/" + arm.id)) algorithms.push_back(to_json(arm.algorithm));
+  if (algorithms.size() < 2) return;
+  tell("build", comparison.id);
+  Json request = probe_request(comparison, comparison.arms.front(), 0);
+  request["do"] = "build";
+  request["algorithms"] = algorithms;
+  static_cast<void>(ask(request, settings_.arm_timeout_s + static_cast<double>(algorithms.size())));
+  tell("probe", comparison.id);
+}
+
+Json Sweep::describe_gpu() {
+  const auto answer = ask({{"do", "gpu"}}, settings_.arm_timeout_s);
+  return answer && answer->contains("gpu") ? (*answer)["gpu"] : Json();
+}
+
 Status Sweep::probe(Comparison& comparison) {
+  if (settings_.builds_ahead) build_ahead(comparison);
   for (auto& arm : comparison.arms) {
     if (arm.unsupported) continue;
     if (interrupted()) return {};
@@ -141,6 +170,7 @@ Status Sweep::probe(Comparison& comparison) {
       const double best = comparison.best_first_run_s();
       const double slow_limit_s = best > 0 ? std::max(slow_floor_s, slow_factor * best) : 2.0;
       auto answer = ask(probe_request(comparison, arm, slow_limit_s), settings_.arm_timeout_s);
+      if (!answer && interrupted()) return {};  // given up, not timed out: a resumed run takes it up again
       if (answer) {
         line = std::move(*answer);
       } else {
@@ -261,6 +291,9 @@ std::vector<Record> Sweep::records() const {
         record.workspace_bytes = report.workspace_bytes;
         record.notes.insert(report.notes.begin(), report.notes.end());
         record.train_step = arm.reply->train_step;
+        // An arm that lets the library pick: did fresh processes pick the same?
+        for (const auto& [selected, count] : arm.process_selections)
+          record.notes["selected_in_processes"] += (record.notes["selected_in_processes"].empty() ? "" : ", ") + selected + " x" + std::to_string(count);
       }
       all.push_back(std::move(record));
     }

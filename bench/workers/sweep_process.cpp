@@ -26,12 +26,15 @@ Status Sweep::run_processes(std::vector<Comparison*> comparisons) {
           Json request = probe_request(*comparison, arm, 0);
           request["do"] = "once";
           auto answer = ask(request, settings_.arm_timeout_s);
+          if (!answer && interrupted()) return {};
           line = answer ? std::move(*answer) : Json{{"end", answer.error().reason}};
           line["key"] = key;
           if (auto written = note(line); !written) return written;
         }
         if (line.contains("digest") && line["digest"].is_string()) {
           arm.process_digests.push_back(line["digest"].get<std::string>());
+          if (const auto notes = line.find("notes"); notes != line.end() && notes->contains("selected"))
+            ++arm.process_selections[(*notes)["selected"].get<std::string>()];
         } else {
           arm.process_failure = line.contains("error") ? read_reason(line["error"]).text : line.value("end", "no answer");
         }

@@ -154,8 +154,9 @@ Status Sweep::time(std::vector<Comparison*> comparisons) {
       if (message->contains("done")) return {};
       break;
     }
-    // The worker died: the arm it was at carries the reason, its comparison starts over without it.
     worker_.reset();
+    if (interrupted()) break;
+    // The worker died: the arm it was at carries the reason, its comparison starts over without it.
     const auto at = read_in_flight(in_flight);
     const auto comparison = at && at->first < left.size() ? at->first : std::min(finished, left.size() - 1);
     const auto& arms = arms_of[comparison];

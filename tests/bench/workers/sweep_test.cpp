@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <fstream>
 
 #include "bench/core/schedule.hpp"
@@ -167,6 +168,30 @@ TEST_F(SweepTest, AnInterruptedSweepIsContinuedFromItsJournal) {
   for (const auto& line : *all) keys.push_back(line["key"]);
   std::sort(keys.begin(), keys.end());
   EXPECT_EQ(std::adjacent_find(keys.begin(), keys.end()), keys.end());
+}
+
+TEST_F(SweepTest, AnInterruptDoesNotWaitForAnArmThatHangs) {
+  static volatile std::sig_atomic_t interrupted;
+  interrupted = 0;
+  const auto path = directory_ / "journal.jsonl";
+  auto s = settings({"steady", "hangs"});
+  s.arm_timeout_s = 120;
+  s.interrupted = &interrupted;
+  s.progress = [](const Progress& p) {
+    if (p.arm.ends_with(":hangs")) interrupted = 1;
+  };
+  auto journal = Journal::open(path, true);
+  ASSERT_TRUE(journal);
+  Sweep sweep(s, &*journal, {});
+  const auto begun = std::chrono::steady_clock::now();
+  ASSERT_TRUE(sweep.measure(planned()));
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
+  EXPECT_LT(took.count(), interrupt_grace_s + 30);
+  // It was given up, not judged: a resumed run takes it up again.
+  for (const auto& record : sweep.records()) EXPECT_FALSE(record.id.ends_with(":hangs")) << record.reason;
+  const auto lines = read_journal(path);
+  ASSERT_TRUE(lines) << lines.error().text;
+  for (const auto& line : *lines) EXPECT_EQ(line["key"].get<std::string>().find("hangs"), std::string::npos);
 }
 
 TEST_F(SweepTest, AMalformedJournalLineIsNamed) {
