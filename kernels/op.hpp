@@ -7,6 +7,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,11 +38,20 @@ class Plan {
   virtual const std::vector<TensorSpec>& inputs() const = 0;
   virtual const std::vector<TensorSpec>& outputs() const = 0;
   virtual std::size_t workspace_bytes() const { return 0; }
-  /// Tensors' specs equal inputs() and outputs(); the workspace holds at least workspace_bytes(), 64-byte aligned.
+  /// Every input and output has to begin at a multiple of this, and of its own element. 16 is what libraries take as
+  /// given; a plan that was made for less, or for any address, says so and is then tried there too (scope `placement`).
+  virtual std::size_t alignment_bytes() const { return 16; }
+  /// The SM-count target that this plan was made for (DeviceConfiguration::sm_count_target); 0: it takes none, and scope
+  /// `partition` says so instead of passing it.
+  virtual int sm_count_target() const { return 0; }
+  /// Tensors' specs equal inputs() and outputs(); the workspace holds at least workspace_bytes(), 64-byte aligned. May be
+  /// called several times: the ops share nothing that a run writes.
   virtual Result<std::unique_ptr<Op>> bind(std::span<const Tensor> inputs, std::span<const Tensor> outputs,
                                            Region workspace, Stream& stream) = 0;
   /// Facts for the row that are not part of the name, like the layouts an implementation chose.
   virtual std::map<std::string, std::string> notes() const { return {}; }
+  /// Seconds that preparing it took, when that was done ahead of its turn; nullopt: whoever asked for it knows.
+  virtual std::optional<double> built_in_s() const { return std::nullopt; }
 };
 
 /// An algorithm that exists for a problem, or the reason why it does not.
@@ -90,6 +100,20 @@ struct Cost {
   double bytes = 0;  ///< every input read once, every output written once
 };
 
+/// Where the samples of a smaller batch lie in a tensor of a larger one: indices [offset, offset + size) of dimension 0.
+struct BatchSlice {
+  std::int64_t offset = 0;
+  std::int64_t size = 0;
+};
+
+/// A problem in a larger batch (scope `batch`).
+struct BatchVariant {
+  Problem problem;
+  /// In the order of Plan::inputs() and outputs(); nullopt: no sample is in it, the tensor is the same in every batch
+  /// (weights, biases).
+  std::vector<std::optional<BatchSlice>> inputs, outputs;
+};
+
 /// One operation: its problems, its providers, its reference. One folder.
 class Operation {
  public:
@@ -102,6 +126,15 @@ class Operation {
   /// How an input tensor of this problem is filled for a given fill and seed; depends on the role, never on a layout.
   virtual Result<FillSpec> fill(const Problem& problem, const TensorSpec& input, const Inputs& inputs) const = 0;
   virtual Result<std::unique_ptr<Reference>> reference(const Problem& problem, const Inputs& inputs) const = 0;
+  /// Samples in the batch of this problem. Unsupported, with the reason, where the op has no batch or where a sample's
+  /// answer depends on the others by definition: gradients of weights, batch statistics, means over the batch.
+  virtual Result<std::int64_t> batch_size(const Problem& problem) const {
+    return unsupported(problem.op + " has no batch whose samples are independent of each other");
+  }
+  /// The same samples as samples [position, position + batch_size) of a batch of `batch`.
+  virtual Result<BatchVariant> in_batch(const Problem& problem, std::int64_t, std::int64_t) const {
+    return unsupported(problem.op + " has no batch whose samples are independent of each other");
+  }
   /// Whether the `exact` fill exists for this operation (sums of products: yes; batch norm, a train step: no).
   virtual bool has_exact_fill() const { return true; }
 

@@ -95,8 +95,8 @@ class CpuDevice final : public Device {
     return {};
   }
 
-  Result<std::unique_ptr<Buffer>> allocate(std::size_t bytes) override {
-    const auto placement = place(configuration_, bytes, allocations_++);
+  Result<std::unique_ptr<Buffer>> allocate(std::size_t bytes, std::size_t element_bytes) override {
+    const auto placement = place(configuration_, bytes, element_bytes, allocations_++);
     if (!placement) return tl::unexpected(placement.error());
     Memory memory(std::malloc(placement->allocation_bytes));
     if (!memory)
@@ -180,6 +180,10 @@ class CpuDevice final : public Device {
 Result<std::unique_ptr<Device>> make_cpu_device(const DeviceConfiguration& configuration) {
   if (configuration.threads < 0 || configuration.threads > 4096)
     return invalid_input("threads " + std::to_string(configuration.threads) + " is outside [0, 4096]");
+  if (configuration.sm_count_target != 0 || configuration.multiprocessors != 0)
+    return unsupported("a CPU has no multiprocessors to aim at or to keep to: sm_count_target and multiprocessors must be 0");
+  if (configuration.allocator != Allocator::plain)
+    return unsupported("a CPU's buffers come from the plain allocator: there is no pool");
   if (const Status checked = check_placement(configuration); !checked) return tl::unexpected(checked.error());
   return std::make_unique<CpuDevice>(configuration);
 }

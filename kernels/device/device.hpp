@@ -28,6 +28,7 @@ struct DeviceConfiguration {
   Allocator allocator = Allocator::plain;
   /// GPU: plans are made as if it had so many multiprocessors (cuDNN's and cuBLAS's target), which picks other kernels
   /// or grids; 0: as many as there are.
+  /// A plan that heeds it says so (Plan::sm_count_target).
   int sm_count_target = 0;
   /// GPU: streams run on so many multiprocessors (a green context), which changes the schedule of the same kernels;
   /// 0: on the whole GPU.
@@ -61,6 +62,9 @@ class CapturedWork {
  public:
   virtual ~CapturedWork() = default;
   virtual Status enqueue(Stream& stream) = 0;
+  /// Makes the executable form anew from what was captured, in place of the one that end_capture() made; to be called
+  /// when no run of the old one is under way.
+  virtual Status instantiate() = 0;
 };
 
 class Stream {
@@ -68,7 +72,9 @@ class Stream {
   virtual ~Stream() = default;
   virtual Status record(Event& event) = 0;
   virtual Status wait() = 0;           ///< blocks the host until all that was enqueued is done
-  /// From here to end_capture() work put on this stream is recorded instead of run. Unsupported on a CPU.
+  /// From here to end_capture() work put on this stream is recorded instead of run. Unsupported on a CPU. What the
+  /// calling thread may not do meanwhile (allocate, wait) fails and spoils the capture; other threads may do anything.
+  /// end_capture() has to follow in any case, or the stream stays unusable.
   virtual Status begin_capture() { return unsupported("this device captures nothing"); }
   virtual Result<std::unique_ptr<CapturedWork>> end_capture() { return unsupported("this device captures nothing"); }
   virtual void* native() const = 0;    ///< cudaStream_t, or nullptr on a CPU, where enqueue() runs at once
@@ -76,18 +82,33 @@ class Stream {
 
 enum class DeviceKind { cpu, cuda };
 
+/// How a GPU's multiprocessors can be divided; all 0 where there are none, the last two also where the driver cannot.
+struct MultiprocessorLimits {
+  int count = 0;               ///< of the whole GPU
+  int smallest_partition = 0;  ///< fewest in a partition ...
+  int partition_step = 0;      ///< ... whose size is a multiple of this
+};
+
 class Device {
  public:
   virtual ~Device() = default;
   virtual DeviceKind kind() const = 0;
   virtual std::string name() const = 0;
-  /// As given, with threads = 0 replaced by the number it stands for (on a CPU).
+  /// As given, with threads = 0 replaced by the number it stands for (on a CPU), and multiprocessors by what the
+  /// driver made of it.
   virtual const DeviceConfiguration& configuration() const = 0;
   /// Makes this device's configuration the one in force for the calling thread (omp_set_num_threads, cudaSetDevice).
   /// Called before plans are made and before a batch of enqueue() calls.
   virtual Status activate() = 0;
 
-  virtual Result<std::unique_ptr<Buffer>> allocate(std::size_t bytes) = 0;
+  virtual MultiprocessorLimits multiprocessors() const { return {}; }
+  /// A reason once an error has left the device unusable for the rest of this process (on a GPU: an illegal address and
+  /// the like, after which every call fails). Waits for what was enqueued.
+  virtual Status usable() { return {}; }
+
+  /// The configuration's offset is rounded up to a multiple of `element_bytes` (a power of two): a tensor of f32 cannot
+  /// begin at byte 2, where one of f16 can.
+  virtual Result<std::unique_ptr<Buffer>> allocate(std::size_t bytes, std::size_t element_bytes = 1) = 0;
   /// Priority as CUDA counts it: lower numbers go first; clamped to what the device has, and without meaning on a CPU.
   virtual Result<std::unique_ptr<Stream>> make_stream(int priority = 0) = 0;
   virtual Result<std::unique_ptr<Event>> make_event() = 0;
@@ -106,8 +127,10 @@ class Device {
 /// Cores this process may use: its affinity mask, and the CPU quota of its control group rounded down; at least 1.
 int available_cores();
 
+/// Refuses sm_count_target, multiprocessors and the pool allocator, which a CPU does not have.
 Result<std::unique_ptr<Device>> make_cpu_device(const DeviceConfiguration& configuration = {});
-/// A reason when the build has no CUDA, the driver is missing or too old, or there is no GPU: all three mean "no CUDA
+/// Ignores threads, which no kernel sees. Refuses an SM-count target above what the GPU has, and a partition or a pool
+/// that the driver cannot make. A reason when the build has no CUDA, the driver is missing or too old, or there is no GPU: all three mean "no CUDA
 /// backend here".
 Result<std::unique_ptr<Device>> make_cuda_device(const DeviceConfiguration& configuration = {});
 

@@ -3,10 +3,14 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
+#include <utility>
 #include <vector>
 
+#include "kernels/device/cuda_allocation.hpp"
 #include "kernels/device/cuda_check.hpp"
 #include "kernels/device/cuda_kernels.hpp"
+#include "kernels/device/cuda_stream.hpp"
 #include "kernels/device/device.hpp"
 #include "kernels/device/guard.hpp"
 #include "kernels/device/placement.hpp"
@@ -15,21 +19,15 @@
 namespace detbench {
 namespace {
 
-struct FreeDeviceMemory {
-  void operator()(void* memory) const { cudaFree(memory); }
-};
-using Memory = std::unique_ptr<void, FreeDeviceMemory>;
-
-Result<Memory> allocate_memory(std::size_t bytes) {
-  void* memory = nullptr;
-  DETBENCH_CUDA_TRY(cudaMalloc(&memory, bytes));
-  return Memory(memory);
-}
+using cuda::allocate_memory;
+using cuda::Memory;
+using cuda::native;
 
 class CudaBuffer final : public Buffer {
  public:
-  static Result<std::unique_ptr<Buffer>> make(const Placement& placement, std::size_t bytes) {
-    auto memory = allocate_memory(placement.allocation_bytes);
+  static Result<std::unique_ptr<Buffer>> make(const Placement& placement, std::size_t bytes,
+                                              std::shared_ptr<cuda::MemoryPool> pool) {
+    auto memory = allocate_memory(placement.allocation_bytes, std::move(pool));
     if (!memory) return tl::unexpected(memory.error());
     const auto address = reinterpret_cast<std::uintptr_t>(memory->get());
     auto* start = static_cast<char*>(memory->get()) + (placement.start(address) - address);
@@ -63,47 +61,6 @@ class CudaBuffer final : public Buffer {
   std::size_t bytes_;
 };
 
-class CudaEvent final : public Event {
- public:
-  explicit CudaEvent(cudaEvent_t event) : event_(event) {}
-  CudaEvent(const CudaEvent&) = delete;
-  ~CudaEvent() override { cudaEventDestroy(event_); }
-  Result<double> seconds_since(const Event& earlier) const override {
-    const auto* other = dynamic_cast<const CudaEvent*>(&earlier);
-    if (!other) return invalid_input("the earlier event belongs to another device");
-    float milliseconds = 0;
-    DETBENCH_CUDA_TRY(cudaEventElapsedTime(&milliseconds, other->event_, event_));
-    return static_cast<double>(milliseconds) * 1e-3;
-  }
-  cudaEvent_t native() const { return event_; }
-
- private:
-  cudaEvent_t event_;
-};
-
-class CudaStream final : public Stream {
- public:
-  explicit CudaStream(cudaStream_t stream) : stream_(stream) {}
-  CudaStream(const CudaStream&) = delete;
-  ~CudaStream() override { cudaStreamDestroy(stream_); }
-  Status record(Event& event) override {
-    auto* own = dynamic_cast<CudaEvent*>(&event);
-    if (!own) return invalid_input("the event belongs to another device than this CUDA stream");
-    DETBENCH_CUDA_TRY(cudaEventRecord(own->native(), stream_));
-    return {};
-  }
-  Status wait() override {
-    DETBENCH_CUDA_TRY(cudaStreamSynchronize(stream_));
-    return {};
-  }
-  void* native() const override { return stream_; }
-
- private:
-  cudaStream_t stream_;
-};
-
-cudaStream_t native(const Stream& stream) { return static_cast<cudaStream_t>(stream.native()); }
-
 Status check_region(const Tensor& tensor) {
   if (tensor.region.bytes >= tensor.spec.bytes()) return {};
   return invalid_input("tensor '" + tensor.spec.role + "' needs " + std::to_string(tensor.spec.bytes()) +
@@ -112,39 +69,38 @@ Status check_region(const Tensor& tensor) {
 
 class CudaDevice final : public Device {
  public:
-  CudaDevice(const DeviceConfiguration& configuration, const cudaDeviceProp& properties)
+  CudaDevice(const DeviceConfiguration& configuration, const cudaDeviceProp& properties,
+             std::shared_ptr<cuda::GreenContext> green, std::shared_ptr<cuda::MemoryPool> pool)
       : configuration_(configuration),
         name_(properties.name),
-        multiprocessors_(properties.multiProcessorCount),
-        l2_bytes_(static_cast<std::size_t>(std::max(properties.l2CacheSize, 1 << 20))) {}
+        limits_(cuda::multiprocessor_limits(properties.multiProcessorCount)),
+        l2_bytes_(static_cast<std::size_t>(std::max(properties.l2CacheSize, 1 << 20))),
+        green_(std::move(green)),
+        pool_(std::move(pool)) {
+    if (green_) configuration_.multiprocessors = green_->multiprocessors();
+  }
   DeviceKind kind() const override { return DeviceKind::cuda; }
   std::string name() const override { return name_; }
   const DeviceConfiguration& configuration() const override { return configuration_; }
+  MultiprocessorLimits multiprocessors() const override { return limits_; }
 
   Status activate() override {
     DETBENCH_CUDA_TRY(cudaSetDevice(0));
     return {};
   }
+  /// Only an error that sticks fails here: one that was reported and passed is off the runtime by now.
+  Status usable() override {
+    DETBENCH_CUDA_TRY(cudaDeviceSynchronize());
+    return {};
+  }
 
-  Result<std::unique_ptr<Buffer>> allocate(std::size_t bytes) override {
-    const auto placement = place(configuration_, bytes, allocations_++);
+  Result<std::unique_ptr<Buffer>> allocate(std::size_t bytes, std::size_t element_bytes) override {
+    const auto placement = place(configuration_, bytes, element_bytes, allocations_++);
     if (!placement) return tl::unexpected(placement.error());
-    return CudaBuffer::make(*placement, bytes);
+    return CudaBuffer::make(*placement, bytes, pool_);
   }
-  /// `priority` as CUDA counts it: 0 is the default, lower numbers go first; clamped to what the device has.
-  Result<std::unique_ptr<Stream>> make_stream(int priority) override {
-    int least = 0, greatest = 0;
-    DETBENCH_CUDA_TRY(cudaDeviceGetStreamPriorityRange(&least, &greatest));
-    cudaStream_t stream = nullptr;
-    DETBENCH_CUDA_TRY(
-        cudaStreamCreateWithPriority(&stream, cudaStreamNonBlocking, std::clamp(priority, greatest, least)));
-    return std::make_unique<CudaStream>(stream);
-  }
-  Result<std::unique_ptr<Event>> make_event() override {
-    cudaEvent_t event = nullptr;
-    DETBENCH_CUDA_TRY(cudaEventCreate(&event));
-    return std::make_unique<CudaEvent>(event);
-  }
+  Result<std::unique_ptr<Stream>> make_stream(int priority) override { return cuda::make_stream(priority, green_); }
+  Result<std::unique_ptr<Event>> make_event() override { return cuda::make_event(); }
 
   Result<Digest> digest(std::span<const Tensor> tensors, Stream& stream) override {
     const std::size_t bytes = tensors.size() * sizeof(DigestLanes);
@@ -159,7 +115,7 @@ class CudaDevice final : public Device {
       return tl::unexpected(zeroed.error());
     for (std::size_t i = 0; i < tensors.size(); ++i) {
       Status status = check_region(tensors[i]);
-      if (status) status = cuda::enqueue_digest(tensors[i], accumulators + 2 * i, multiprocessors_, native(stream));
+      if (status) status = cuda::enqueue_digest(tensors[i], accumulators + 2 * i, limits_.count, native(stream));
       if (!status) return tl::unexpected(status.error());
     }
     std::vector<DigestLanes> totals(tensors.size());
@@ -207,8 +163,10 @@ class CudaDevice final : public Device {
  private:
   DeviceConfiguration configuration_;
   std::string name_;
-  int multiprocessors_;
+  MultiprocessorLimits limits_;
   std::size_t l2_bytes_;
+  std::shared_ptr<cuda::GreenContext> green_;
+  std::shared_ptr<cuda::MemoryPool> pool_;
   std::uint64_t allocations_ = 0;
   Memory accumulators_, eviction_;
   std::size_t accumulator_bytes_ = 0;
@@ -236,7 +194,26 @@ Result<std::unique_ptr<Device>> make_cuda_device(const DeviceConfiguration& conf
     return no_backend("this build has no code for sm_" + architecture +
                       " (configure with DETBENCH_CUDA_ARCHITECTURES=" + architecture + "); " + image.error().text);
   }
-  return std::make_unique<CudaDevice>(configuration, properties);
+  const int processors = properties.multiProcessorCount;
+  if (configuration.sm_count_target < 0 || configuration.sm_count_target > processors)
+    return invalid_input("sm_count_target " + std::to_string(configuration.sm_count_target) + " is outside [0, " +
+                         std::to_string(processors) + "], what this GPU has");
+  if (configuration.multiprocessors < 0 || configuration.multiprocessors > processors)
+    return invalid_input("multiprocessors " + std::to_string(configuration.multiprocessors) + " is outside [0, " +
+                         std::to_string(processors) + "], what this GPU has");
+  std::shared_ptr<cuda::GreenContext> green;
+  if (configuration.multiprocessors > 0) {
+    auto made = cuda::GreenContext::make(configuration.multiprocessors);
+    if (!made) return tl::unexpected(made.error());
+    green = std::move(*made);
+  }
+  std::shared_ptr<cuda::MemoryPool> pool;
+  if (configuration.allocator == Allocator::pool) {
+    auto made = cuda::MemoryPool::make();
+    if (!made) return tl::unexpected(made.error());
+    pool = std::move(*made);
+  }
+  return std::make_unique<CudaDevice>(configuration, properties, std::move(green), std::move(pool));
 }
 
 }  // namespace detbench

@@ -1,5 +1,6 @@
 #include "kernels/device/placement.hpp"
 
+#include <algorithm>
 #include <bit>
 
 #include "kernels/device/guard.hpp"
@@ -26,14 +27,18 @@ std::uintptr_t Placement::start(std::uintptr_t allocation) const {
   return (earliest + alignment_bytes - 1) / alignment_bytes * alignment_bytes + offset_bytes;
 }
 
-Result<Placement> place(const DeviceConfiguration& configuration, std::size_t bytes, std::uint64_t count) {
+Result<Placement> place(const DeviceConfiguration& configuration, std::size_t bytes, std::size_t element_bytes,
+                        std::uint64_t count) {
+  if (!std::has_single_bit(element_bytes) || element_bytes > 64)
+    return invalid_input("element_bytes " + std::to_string(element_bytes) + " is not a power of two in [1, 64]");
   Placement placement;
-  placement.alignment_bytes = configuration.alignment_bytes;
-  placement.offset_bytes = configuration.offset_bytes;
+  // No element may straddle its own alignment: GPUs trap such an access, and libraries take it for impossible.
+  placement.alignment_bytes = std::max(configuration.alignment_bytes, element_bytes);
+  placement.offset_bytes = (configuration.offset_bytes + element_bytes - 1) / element_bytes * element_bytes;
   if (configuration.placement_seed != 0) {
     // Whole multiples of the alignment, and of a cache line, so that only the address changes and not what it is
     // aligned to.
-    const std::size_t unit = std::max<std::size_t>(configuration.alignment_bytes, 64);
+    const std::size_t unit = std::max<std::size_t>(placement.alignment_bytes, 64);
     placement.gap_bytes = (1 + mix64(configuration.placement_seed + mix64(count)) % 61) * unit;
   }
   const std::size_t around = 2 * guard_bytes + placement.gap_bytes + placement.alignment_bytes + placement.offset_bytes;
