@@ -1,0 +1,25 @@
+#include "kernels/cudnn/handle.hpp"
+
+#include <map>
+#include <mutex>
+#include <utility>
+
+namespace detbench::cudnn {
+
+Result<cudnnHandle_t> handle_for(Device& device, Stream& stream) {
+  const auto lib = library();
+  if (!lib) return tl::unexpected(lib.error());
+  if (device.kind() != DeviceKind::cuda) return unsupported("cuDNN needs a GPU; this device is " + device.name());
+  if (auto s = device.activate(); !s) return tl::unexpected(s.error());
+  static std::mutex mutex;
+  // Also by partition: an address may come back as a stream of another green context.
+  static std::map<std::pair<void*, int>, cudnnHandle_t> handles;
+  const std::lock_guard lock(mutex);
+  auto& handle = handles[{stream.native(), device.configuration().multiprocessors}];
+  if (handle == nullptr) DETBENCH_CUDNN_TRY(**lib, cudnnCreate(&handle));
+  // Set every time: the stream at this address may be a new one.
+  DETBENCH_CUDNN_TRY(**lib, cudnnSetStream(handle, static_cast<cudaStream_t>(stream.native())));
+  return handle;
+}
+
+}  // namespace detbench::cudnn
