@@ -1,0 +1,41 @@
+// cuBLAS handles and products. Only files that are built with cuBLAS's headers (*_cublas.cpp) include this.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "kernels/cublas/gemm.hpp"
+#include "kernels/cublas/library.hpp"
+
+namespace detbench::cublas {
+
+/// A cuBLAS handle of the current device; not to be used by two threads at once.
+class Handle {
+ public:
+  /// cuBLAS reads CUBLAS_WORKSPACE_CONFIG when a handle is made and nowhere else. So the variable is set to
+  /// `workspace_config` (":4096:8"; empty: unset) while the handle is made, and put back: what the caller's environment
+  /// says never reaches an arm whose name does not say it. A lock keeps handles apart; other threads must not write the
+  /// environment meanwhile (a rule of setenv).
+  static Result<std::unique_ptr<Handle>> make(const std::string& workspace_config = "");
+  Handle(const Handle&) = delete;
+  ~Handle();
+
+  /// Also gives the handle back its default workspace: cublasSetStream always resets it, so set_workspace() comes after.
+  Status set_stream(void* stream);
+  /// Memory for this stream's products; 0 bytes: none. A multiple of 256 in address; must outlive the products.
+  Status set_workspace(void* memory, std::size_t bytes);
+  Status set_math_mode(cublasMath_t mode);
+  Status allow_atomics(bool allowed);
+  Status set_sm_count_target(int multiprocessors);
+  /// Enqueues out = a b on the handle's stream.
+  Status multiply(const Gemm& gemm, const void* a, const void* b, void* out, cublasComputeType_t compute, cublasGemmAlgo_t algorithm);
+
+ private:
+  Handle(const Library& library, cublasHandle_t handle) : library_(library), handle_(handle) {}
+  const Library& library_;
+  cublasHandle_t handle_;
+};
+
+cudaDataType to_cuda(DataType type);  ///< f32, f16 and bf16
+
+}  // namespace detbench::cublas

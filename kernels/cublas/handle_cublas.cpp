@@ -1,0 +1,87 @@
+#include <cstdlib>
+#include <mutex>
+#include <optional>
+
+#include "kernels/cublas/handle.hpp"
+
+namespace detbench::cublas {
+namespace {
+
+/// Sets a variable and puts the old value back.
+class ScopedVariable {
+ public:
+  ScopedVariable(const char* name, const std::string& value) : name_(name) {
+    if (const char* old = std::getenv(name)) old_ = old;
+    if (value.empty()) unsetenv(name);
+    else setenv(name, value.c_str(), 1);
+  }
+  ~ScopedVariable() {
+    if (old_) setenv(name_, old_->c_str(), 1);
+    else unsetenv(name_);
+  }
+  ScopedVariable(const ScopedVariable&) = delete;
+
+ private:
+  const char* name_;
+  std::optional<std::string> old_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Handle>> Handle::make(const std::string& workspace_config) {
+  const auto loaded = library();
+  if (!loaded) return tl::unexpected(loaded.error());
+  const Library& library = **loaded;
+  static std::mutex one_at_a_time;
+  const std::lock_guard lock(one_at_a_time);
+  const ScopedVariable variable("CUBLAS_WORKSPACE_CONFIG", workspace_config);
+  cublasHandle_t handle = nullptr;
+  DETBENCH_CUBLAS_TRY(library, cublasCreate_v2(&handle));
+  return std::unique_ptr<Handle>(new Handle(library, handle));
+}
+
+Handle::~Handle() { library_.cublasDestroy_v2(handle_); }
+
+Status Handle::set_stream(void* stream) {
+  DETBENCH_CUBLAS_TRY(library_, cublasSetStream_v2(handle_, static_cast<cudaStream_t>(stream)));
+  return {};
+}
+
+Status Handle::set_workspace(void* memory, std::size_t bytes) {
+  DETBENCH_CUBLAS_TRY(library_, cublasSetWorkspace_v2(handle_, memory, bytes));
+  return {};
+}
+
+Status Handle::set_math_mode(cublasMath_t mode) {
+  DETBENCH_CUBLAS_TRY(library_, cublasSetMathMode(handle_, mode));
+  return {};
+}
+
+Status Handle::allow_atomics(bool allowed) {
+  DETBENCH_CUBLAS_TRY(library_, cublasSetAtomicsMode(handle_, allowed ? CUBLAS_ATOMICS_ALLOWED : CUBLAS_ATOMICS_NOT_ALLOWED));
+  return {};
+}
+
+Status Handle::set_sm_count_target(int multiprocessors) {
+  DETBENCH_CUBLAS_TRY(library_, cublasSetSmCountTarget(handle_, multiprocessors));
+  return {};
+}
+
+Status Handle::multiply(const Gemm& g, const void* a, const void* b, void* out, cublasComputeType_t compute, cublasGemmAlgo_t algorithm) {
+  // Every compute type used here scales by f32 (host memory, the handle's default pointer mode).
+  const float one = 1, zero = 0;
+  DETBENCH_CUBLAS_TRY(library_, cublasGemmEx_64(handle_, g.b_transposed ? CUBLAS_OP_T : CUBLAS_OP_N, g.a_transposed ? CUBLAS_OP_T : CUBLAS_OP_N,
+                                                g.n, g.m, g.k, &one, b, to_cuda(g.input), g.b_transposed ? g.k : g.n, a, to_cuda(g.input),
+                                                g.a_transposed ? g.m : g.k, &zero, out, to_cuda(g.output), g.n, compute, algorithm));
+  return {};
+}
+
+cudaDataType to_cuda(DataType type) {
+  switch (type) {
+    case DataType::f16: return CUDA_R_16F;
+    case DataType::bf16: return CUDA_R_16BF;
+    default: return CUDA_R_32F;
+  }
+}
+
+}  // namespace detbench::cublas
