@@ -1,0 +1,92 @@
+#include "kernels/cudnn/offers.hpp"
+
+#include "kernels/cudnn/version.hpp"
+
+namespace detbench::cudnn {
+namespace {
+
+/// Winograd and FFT: measured on a GPU before a claim about their error is published; until then what the CPU's Winograd
+/// F(4x4,3x3) needs (kernels/convolution/onednn.cpp).
+constexpr double transform_bound_constant = 8;
+
+bool is_transform(const Engine& engine) {
+  for (const auto note : {CUDNN_NUMERICAL_NOTE_FFT, CUDNN_NUMERICAL_NOTE_WINOGRAD, CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_4x4,
+                          CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_6x6, CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_13x13})
+    if (engine.has_note(note)) return true;
+  return false;
+}
+
+Algorithm algorithm_of(const Engine& engine, std::string name, const OfferRules& rules) {
+  Algorithm algorithm;
+  algorithm.provider = rules.provider;
+  algorithm.name = std::move(name);
+  algorithm.claim = claim_of(engine);
+  if (is_transform(engine)) {
+    algorithm.sum_of_products = false;
+    algorithm.bound_constant = transform_bound_constant;
+  }
+  return algorithm;
+}
+
+}  // namespace
+
+Claim claim_of(const Engine& engine) {
+  const auto version = cudnn_version();
+  const bool noted = engine.has_note(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC);
+  Claim claim;
+  claim.source = "cuDNN " + version.value_or("9") + ": engine " + (noted ? "with" : "without") + " the NONDETERMINISTIC note";
+  if (noted) return claim;
+  claim.guarantee = Guarantee::run_to_run;
+  claim.coverage = {Scope::repeat, Scope::process, Scope::load, Scope::placement};
+  return claim;
+}
+
+Offer make_offer(const SearchResult& result, const Candidate& candidate, const OfferRules& rules) {
+  const auto& engine = result.engine_of(candidate);
+  Offer offer{algorithm_of(engine, rules.prefix + to_text(candidate.configuration), rules), std::nullopt, notes_of(result, candidate)};
+  const auto refuse = [&](std::string text) { offer.unsupported = Reason{std::move(text), Reason::Kind::unsupported}; };
+  if (auto refused = rules.refuse(engine); !refused.empty())
+    refuse(std::move(refused));
+  else if (candidate.support != Support::valid)
+    refuse(candidate.reason);
+  else if (static_cast<std::size_t>(candidate.workspace_bytes) > rules.workspace_cap_bytes)
+    refuse("wants a workspace of " + std::to_string(candidate.workspace_bytes) + " bytes, more than the cap of " + std::to_string(rules.workspace_cap_bytes));
+  return offer;
+}
+
+std::vector<Offer> make_offers(const SearchResult& result, const OfferRules& rules) {
+  std::vector<Offer> offers;
+  for (const auto& candidate : result.candidates) offers.push_back(make_offer(result, candidate, rules));
+  return offers;
+}
+
+std::string pick_name(HeuristicMode mode) {
+  switch (mode) {
+    case HeuristicMode::instant: return "pick:heur_mode_instant";
+    case HeuristicMode::b: return "pick:heur_mode_b";
+    case HeuristicMode::fallback: return "pick:heur_mode_fallback";
+    case HeuristicMode::a: return "pick:heur_mode_a";
+  }
+  return "";
+}
+
+std::optional<HeuristicMode> parse_pick_name(std::string_view name) {
+  for (const auto mode : all_heuristic_modes)
+    if (pick_name(mode) == name) return mode;
+  return std::nullopt;
+}
+
+Result<Configuration> pick(const OperationGraph& graph, const Target& target, HeuristicMode mode, const OfferRules& rules, int sm_count_target) {
+  const auto ranked = propose(graph, target, mode, sm_count_target);
+  if (!ranked) return tl::unexpected(ranked.error());
+  for (const auto& configuration : *ranked) {
+    const auto engine = describe_engine(graph, target, configuration.engine, sm_count_target);
+    if (!engine.finalized() || !rules.refuse(engine).empty()) continue;
+    const auto checked = check(engine, configuration);
+    if (checked.support == Support::valid && static_cast<std::size_t>(checked.workspace_bytes) <= rules.workspace_cap_bytes) return configuration;
+  }
+  return unsupported(ranked->empty() ? "the heuristics of mode " + std::string(to_text(mode)) + " propose nothing for this graph"
+                                     : "none of the " + std::to_string(ranked->size()) + " proposals of mode " + std::string(to_text(mode)) + " is valid and allowed here");
+}
+
+}  // namespace detbench::cudnn
