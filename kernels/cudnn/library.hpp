@@ -20,7 +20,27 @@
   /* descriptors of the legacy API */                                                                                    \
   X(cudnnCreateTensorDescriptor) X(cudnnDestroyTensorDescriptor) X(cudnnSetTensor4dDescriptorEx)                         \
   X(cudnnSetTensorNdDescriptor) X(cudnnCreateFilterDescriptor) X(cudnnDestroyFilterDescriptor)                           \
-  X(cudnnSetFilter4dDescriptor)
+  X(cudnnSetFilter4dDescriptor)                                                                                          \
+  /* legacy convolution */                                                                                               \
+  X(cudnnSetTensor4dDescriptor) X(cudnnCreateConvolutionDescriptor) X(cudnnDestroyConvolutionDescriptor)                 \
+  X(cudnnSetConvolution2dDescriptor) X(cudnnSetConvolutionGroupCount) X(cudnnSetConvolutionMathType)                     \
+  X(cudnnGetConvolution2dForwardOutputDim)                                                                               \
+  X(cudnnGetConvolutionForwardAlgorithmMaxCount) X(cudnnGetConvolutionForwardAlgorithm_v7)                               \
+  X(cudnnFindConvolutionForwardAlgorithmEx) X(cudnnGetConvolutionForwardWorkspaceSize) X(cudnnConvolutionForward)        \
+  X(cudnnGetConvolutionBackwardDataAlgorithmMaxCount) X(cudnnGetConvolutionBackwardDataAlgorithm_v7)                     \
+  X(cudnnFindConvolutionBackwardDataAlgorithmEx) X(cudnnGetConvolutionBackwardDataWorkspaceSize)                         \
+  X(cudnnConvolutionBackwardData)                                                                                        \
+  X(cudnnGetConvolutionBackwardFilterAlgorithmMaxCount) X(cudnnGetConvolutionBackwardFilterAlgorithm_v7)                 \
+  X(cudnnFindConvolutionBackwardFilterAlgorithmEx) X(cudnnGetConvolutionBackwardFilterWorkspaceSize)                     \
+  X(cudnnConvolutionBackwardFilter)                                                                                      \
+  /* small operations of the legacy API: pooling, activation, softmax, dropout */                                        \
+  X(cudnnCreatePoolingDescriptor) X(cudnnDestroyPoolingDescriptor) X(cudnnSetPooling2dDescriptor)                        \
+  X(cudnnPoolingForward) X(cudnnPoolingBackward)                                                                         \
+  X(cudnnCreateActivationDescriptor) X(cudnnDestroyActivationDescriptor) X(cudnnSetActivationDescriptor)                 \
+  X(cudnnSetActivationDescriptorSwishBeta) X(cudnnActivationForward) X(cudnnActivationBackward)                          \
+  X(cudnnSoftmaxForward) X(cudnnSoftmaxBackward)                                                                         \
+  X(cudnnCreateDropoutDescriptor) X(cudnnDestroyDropoutDescriptor) X(cudnnDropoutGetStatesSize)                          \
+  X(cudnnDropoutGetReserveSpaceSize) X(cudnnSetDropoutDescriptor) X(cudnnDropoutForward) X(cudnnDropoutBackward)
 
 namespace detbench::cudnn {
 
