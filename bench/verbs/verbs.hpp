@@ -18,6 +18,7 @@ Verb add_env_verb(CLI::App& program);
 Verb add_list_verb(CLI::App& program);
 Verb add_run_verb(CLI::App& program);
 Verb add_report_verb(CLI::App& program);
+Verb add_catalog_verb(CLI::App& program);
 Verb add_worker_verb(CLI::App& program);
 
 /// Prints "detbench: <text>" on stderr, in one line, and gives the exit code that fits the kind of reason.
