@@ -73,10 +73,19 @@ std::vector<LayerProblem> dense_problems(const Network& network, std::int64_t ba
   return problems_of(network, batch, op, types, layout, [&](const Layer& l) { return l.kind == LayerKind::dense; });
 }
 
-std::vector<LayerProblem> network_problems(const Network& network, std::int64_t batch, const std::string& types, const std::string& layout) {
+std::string weight_gradient_types(const std::string& types, WeightGradients stored) {
+  auto parsed = parse_product_types(types, true);
+  if (!parsed || stored == WeightGradients::f32 || parsed->storage == DataType::f32) return types;
+  parsed->weight_gradient = parsed->storage;
+  return to_text(*parsed);
+}
+
+std::vector<LayerProblem> network_problems(const Network& network, std::int64_t batch, const std::string& types, const std::string& layout,
+                                           WeightGradients stored) {
   std::vector<LayerProblem> all;
   const auto take = [&](std::vector<LayerProblem> more) { all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end())); };
-  for (const char* op : {"conv_fwd", "conv_dgrad", "conv_wgrad"}) take(convolution_problems(network, batch, op, types, layout));
+  for (const char* op : {"conv_fwd", "conv_dgrad"}) take(convolution_problems(network, batch, op, types, layout));
+  take(convolution_problems(network, batch, "conv_wgrad", weight_gradient_types(types, stored), layout));
   for (const char* op : {"batch_norm_fwd", "batch_norm_relu6_fwd", "batch_norm_bwd", "batch_norm_relu6_bwd"}) take(batch_norm_problems(network, batch, op, layout));
   for (const char* op : {"dense_fwd", "dense_dgrad", "dense_wgrad"}) take(dense_problems(network, batch, op, types, "rowmajor"));
   return all;

@@ -5,10 +5,11 @@
 
 namespace detbench {
 
-std::unique_ptr<Operation> make_convolution_operation(Direction direction) {
+std::unique_ptr<Operation> make_convolution_operation(Direction direction, const AlgorithmSearch& search) {
   auto operation = std::make_unique<TypedOperation<ConvolutionProblem>>(
       op_name(direction), TypedFunctions<ConvolutionProblem>{parse_convolution, convolution_fill, make_convolution_reference});
   operation->add(make_onednn_convolution());
+  operation->add(make_cudnn_graph_convolution(search));
   operation->add(make_fixed_order_convolution());
   operation->add(make_reference_convolution());
   return operation;

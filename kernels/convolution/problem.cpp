@@ -72,7 +72,7 @@ ConvolutionTensors tensors_of(const ConvolutionProblem& p) {
               {activations(p, "diff_src", p.src_shape())}};
     case Direction::wgrad:
       return {{activations(p, "src", p.src_shape()), activations(p, "diff_dst", p.dst_shape())},
-              {filters(p, "diff_weights", DataType::f32)}};
+              {filters(p, "diff_weights", p.types.weight_gradient)}};
     default:
       return {{activations(p, "src", p.src_shape()), filters(p, "weights", p.types.storage)},
               {activations(p, "dst", p.dst_shape())}};
@@ -95,7 +95,7 @@ Result<ConvolutionProblem> parse_convolution(const Problem& problem) {
     if (op_name(direction) == problem.op) p.direction = direction, known = true;
   if (!known)
     return invalid_input("'" + problem.op.substr(0, 60) + "' is no convolution: conv_fwd, conv_dgrad and conv_wgrad are");
-  auto types = parse_product_types(problem.types);
+  auto types = parse_product_types(problem.types, p.direction == Direction::wgrad);
   if (!types) return tl::unexpected(types.error());
   p.types = *types;
   if (problem.layout != "nhwc" && problem.layout != "nchw" && problem.layout != "blocked")

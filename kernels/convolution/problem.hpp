@@ -16,7 +16,8 @@ enum class Direction { forward, dgrad, wgrad };
 inline constexpr Direction all_directions[] = {Direction::forward, Direction::dgrad, Direction::wgrad};
 std::string_view op_name(Direction direction);  ///< "conv_fwd", "conv_dgrad", "conv_wgrad"
 
-/// f32_f32_strict, f32_f32_tf32, f16_f32_strict or bf16_f32_strict.
+/// f32_f32_strict, f32_f32_tf32, f16_f32_strict or bf16_f32_strict; in weight gradients also f16_f32_strict_dwf16 and
+/// bf16_f32_strict_dwbf16.
 using ConvolutionTypes = ProductTypes;
 
 /// Channels are totals over the groups; a dilation of 1 means none. Output size, as everywhere:
@@ -49,7 +50,8 @@ struct ConvolutionProblem {
 
 /// The tensors in the order of Plan::inputs() and outputs(), in the layout of the problem ("blocked" counts as nhwc):
 /// forward src, weights -> dst; dgrad diff_dst, weights -> diff_src; wgrad src, diff_dst -> diff_weights.
-/// Weights lie as gkrsc beside nhwc, as goihw beside nchw. A weight gradient has the accumulator's type, f32.
+/// Weights lie as gkrsc beside nhwc, as goihw beside nchw. A weight gradient has the
+/// accumulator's type, f32, unless the types say _dwf16 or _dwbf16.
 struct ConvolutionTensors {
   std::vector<TensorSpec> inputs, outputs;
 };

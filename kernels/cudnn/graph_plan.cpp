@@ -1,5 +1,6 @@
 #include "kernels/cudnn/graph_plan.hpp"
 
+#include <algorithm>
 #include <mutex>
 #include <optional>
 
@@ -45,6 +46,10 @@ class GraphPlan final : public Plan {
   const std::vector<TensorSpec>& inputs() const override { return problem_.inputs; }
   const std::vector<TensorSpec>& outputs() const override { return problem_.outputs; }
   std::size_t workspace_bytes() const override { return static_cast<std::size_t>(plan_.workspace_bytes); }
+  std::size_t alignment_bytes() const override {
+    return static_cast<std::size_t>(*std::max_element(problem_.alignments.begin(), problem_.alignments.end()));
+  }
+  int sm_count_target() const override { return device_.configuration().sm_count_target; }
   std::map<std::string, std::string> notes() const override { return notes_; }
 
   Result<std::unique_ptr<Op>> bind(std::span<const Tensor> inputs, std::span<const Tensor> outputs, Region workspace, Stream& stream) override {

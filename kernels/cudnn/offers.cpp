@@ -1,5 +1,7 @@
 #include "kernels/cudnn/offers.hpp"
 
+#include <algorithm>
+
 #include "kernels/cudnn/version.hpp"
 
 namespace detbench::cudnn {
@@ -21,11 +23,19 @@ Algorithm algorithm_of(const Engine& engine, std::string name, const OfferRules&
   algorithm.provider = rules.provider;
   algorithm.name = std::move(name);
   algorithm.claim = claim_of(engine);
+  if (engine.has_note(CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION)) algorithm.bound_constant = rules.reduced_precision_constant;
   if (is_transform(engine)) {
     algorithm.sum_of_products = false;
-    algorithm.bound_constant = transform_bound_constant;
+    algorithm.bound_constant = std::max(algorithm.bound_constant, transform_bound_constant);
   }
   return algorithm;
+}
+
+Reason nothing_to_pick(HeuristicMode mode, int proposals) {
+  const std::string of_mode(to_text(mode));
+  return {proposals == 0 ? "the heuristics of mode " + of_mode + " propose nothing for this graph"
+                         : "none of the " + std::to_string(proposals) + " proposals of mode " + of_mode + " is valid and allowed here",
+          Reason::Kind::unsupported};
 }
 
 }  // namespace
@@ -76,6 +86,33 @@ std::optional<HeuristicMode> parse_pick_name(std::string_view name) {
   return std::nullopt;
 }
 
+Offer make_pick_offer(const SearchResult& result, HeuristicMode mode, const OfferRules& rules) {
+  const auto rank_of = [&](const Candidate& candidate) {
+    for (const auto& [of, rank] : candidate.ranks)
+      if (of == mode) return rank;
+    return 0;
+  };
+  int proposals = 0;
+  const Candidate* best = nullptr;
+  for (const auto& candidate : result.candidates) {
+    const int rank = rank_of(candidate);
+    if (rank == 0) continue;
+    ++proposals;
+    if (best != nullptr && rank_of(*best) < rank) continue;
+    if (!make_offer(result, candidate, rules).unsupported) best = &candidate;
+  }
+  Offer offer;
+  if (best != nullptr) {
+    offer = make_offer(result, *best, rules);
+    offer.notes["selected"] = to_text(best->configuration);
+  } else {
+    offer.algorithm.provider = rules.provider;
+    offer.unsupported = nothing_to_pick(mode, proposals);
+  }
+  offer.algorithm.name = pick_name(mode);
+  return offer;
+}
+
 Result<Configuration> pick(const OperationGraph& graph, const Target& target, HeuristicMode mode, const OfferRules& rules, int sm_count_target) {
   const auto ranked = propose(graph, target, mode, sm_count_target);
   if (!ranked) return tl::unexpected(ranked.error());
@@ -85,8 +122,7 @@ Result<Configuration> pick(const OperationGraph& graph, const Target& target, He
     const auto checked = check(engine, configuration);
     if (checked.support == Support::valid && static_cast<std::size_t>(checked.workspace_bytes) <= rules.workspace_cap_bytes) return configuration;
   }
-  return unsupported(ranked->empty() ? "the heuristics of mode " + std::string(to_text(mode)) + " propose nothing for this graph"
-                                     : "none of the " + std::to_string(ranked->size()) + " proposals of mode " + std::string(to_text(mode)) + " is valid and allowed here");
+  return tl::unexpected(nothing_to_pick(mode, static_cast<int>(ranked->size())));
 }
 
 }  // namespace detbench::cudnn

@@ -20,6 +20,9 @@ struct OfferRules {
   /// A reason to refuse an engine whatever its configuration ("" to take it): lower precision than asked, for instance.
   std::function<std::string(const Engine&)> refuse = [](const Engine&) { return std::string(); };
   std::size_t workspace_cap_bytes = std::size_t{1} << 30;
+  /// Algorithm::bound_constant of engines with the REDUCED_PRECISION_REDUCTION note: the roundoff of their accumulator over
+  /// that of the problem's.
+  double reduced_precision_constant = 1;
 };
 
 /// A candidate as a row: the claim and, where it cannot run, the reason (refused, not supported, unknown, over the workspace
@@ -28,9 +31,11 @@ Offer make_offer(const SearchResult& result, const Candidate& candidate, const O
 std::vector<Offer> make_offers(const SearchResult& result, const OfferRules& rules);
 
 /// The arms "pick:heur_mode_a" and so on: what the heuristics' list of one mode has first among those that are valid and not
-/// refused, asked afresh whenever a plan is made.
+/// refused, asked afresh whenever a plan is made. The offer needs a search with t1; its note `selected` and its claim are those
+/// of what would be picked now.
 std::string pick_name(HeuristicMode mode);
 std::optional<HeuristicMode> parse_pick_name(std::string_view name);
+Offer make_pick_offer(const SearchResult& result, HeuristicMode mode, const OfferRules& rules);
 Result<Configuration> pick(const OperationGraph& graph, const Target& target, HeuristicMode mode, const OfferRules& rules, int sm_count_target = 0);
 
 }  // namespace detbench::cudnn

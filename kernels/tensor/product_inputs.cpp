@@ -20,15 +20,23 @@ std::uint64_t next_random(std::uint64_t& state) {
 }  // namespace
 
 std::string to_text(const ProductTypes& types) {
-  return std::string(to_text(types.storage)) + "_f32_" + (types.tf32 ? "tf32" : "strict");
+  std::string text = std::string(to_text(types.storage)) + "_f32_" + (types.tf32 ? "tf32" : "strict");
+  if (types.weight_gradient != DataType::f32) text += "_dw" + std::string(to_text(types.weight_gradient));
+  return text;
 }
 
-Result<ProductTypes> parse_product_types(std::string_view text) {
+Result<ProductTypes> parse_product_types(std::string_view text, bool of_weight_gradient) {
   for (const auto& types : {ProductTypes{DataType::f32, false}, ProductTypes{DataType::f32, true},
                             ProductTypes{DataType::f16, false}, ProductTypes{DataType::bf16, false}})
     if (to_text(types) == text) return types;
+  for (const auto narrow : {DataType::f16, DataType::bf16})
+    if (const ProductTypes types{narrow, false, narrow}; to_text(types) == text) {
+      if (of_weight_gradient) return types;
+      return invalid_input("types '" + std::string(text) + "' have a meaning in gradients of weights only: _dw is how the gradient is stored");
+    }
   return invalid_input("'" + std::string(text.substr(0, 60)) +
-                       "' are no types of sums of products: f32_f32_strict, f32_f32_tf32, f16_f32_strict and bf16_f32_strict are");
+                       "' are no types of sums of products: f32_f32_strict, f32_f32_tf32, f16_f32_strict and bf16_f32_strict are" +
+                       (of_weight_gradient ? ", and with a 16-bit gradient f16_f32_strict_dwf16 and bf16_f32_strict_dwbf16" : ""));
 }
 
 DataType narrowest_type(const ProductTypes& types, DataType output) { return types.tf32 ? DataType::f16 : output; }

@@ -150,7 +150,8 @@ class ProductSumReference final : public Reference {
       f.refused = place(expected, at) + " is " + number(value_of(expected.type, bits_at(data, expected.type, at))) +
                   ": not written, or made from uninitialised memory";
 
-    const bool demand_equality = inputs_.fill == InputFill::exact && algorithm.sum_of_products;
+    const bool demand_equality = inputs_.fill == InputFill::exact && algorithm.sum_of_products &&
+                                 algorithm.bound_constant <= std::ldexp(1.0, 24 - integer_bits(expected.type));
     // A transform (Winograd, FFT) mixes the sums of neighbours, so its error is bounded by the largest of them.
     ProductSum largest;
     if (!algorithm.sum_of_products)
@@ -193,7 +194,8 @@ class ProductSumReference final : public Reference {
 
   static double bound(const Algorithm& algorithm, DataType stored, const ProductSum& sum, double roundoff) {
     const double terms = static_cast<double>(sum.terms);
-    const double factor = std::min(algorithm.bound_constant * (4 + 2 * std::sqrt(terms)), terms);
+    const double accumulator = algorithm.sum_of_products ? std::max(1.0, algorithm.bound_constant) : 1.0;
+    const double factor = std::min(algorithm.bound_constant * (4 + 2 * std::sqrt(terms)), accumulator * terms);
     // Second-order terms of the a-priori bound, and results below the smallest normal number.
     return factor * roundoff * sum.magnitude * (1 + terms * roundoff) + stored_roundoff(stored) * std::abs(sum.value) * 1.01 +
            (terms + 1) * 0x1p-149;

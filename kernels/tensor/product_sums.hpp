@@ -11,14 +11,17 @@
 namespace detbench {
 
 /// Storage, accumulator and math mode of a sum of products. Known: f32_f32_strict, f32_f32_tf32, f16_f32_strict,
-/// bf16_f32_strict; the accumulator is f32 in all of them.
+/// bf16_f32_strict; the accumulator is f32 in all of them. A gradient of weights is stored in f32, or with the suffix of
+/// f16_f32_strict_dwf16 and bf16_f32_strict_dwbf16 in 16 bits, which is what GPU libraries want.
 struct ProductTypes {
   DataType storage = DataType::f32;
   bool tf32 = false;
+  DataType weight_gradient = DataType::f32;
   auto operator<=>(const ProductTypes&) const = default;
 };
 std::string to_text(const ProductTypes& types);
-Result<ProductTypes> parse_product_types(std::string_view text);
+/// The suffix has a meaning in gradients of weights only: refused unless `of_weight_gradient`.
+Result<ProductTypes> parse_product_types(std::string_view text, bool of_weight_gradient = false);
 
 /// One output in fp64: the sum, the sum of absolute products, and how many products entered.
 struct ProductSum {
@@ -57,6 +60,9 @@ PathPrecision path_precision(const ProductTypes& types);
 ///   products of that output and r the roundoff of the stored type where it is narrower than the accumulator. For
 ///   transforms (Winograd, FFT) K and the sum of absolute products are the largest among the checked outputs, because
 ///   their errors are bounded in norm only;
+/// - a sum of products with c > 1 adds up in an accumulator whose roundoff is c u (cuDNN's engines with the note
+///   REDUCED_PRECISION_REDUCTION): "never more than K u" becomes c K u, and equality is asked only of stored types that are
+///   no wider than that accumulator;
 /// - strict f32 under the rounding fill: the relative L2 error stays below 2^-14, which TF32 exceeds for any K.
 /// Fails when the exact fill is not exact for these sums (their magnitude leaves the narrowest type's integers).
 Result<std::unique_ptr<Reference>> make_product_sum_reference(const Inputs& inputs, const PathPrecision& precision,
