@@ -48,6 +48,17 @@ bool differs_for_itself(const std::vector<Stage>& stages, const ScopeResult& rep
   return runs > 0 && std::pow(share_new, runs) < 0.05;
 }
 
+class Launches final : public Observed {
+ public:
+  explicit Launches(PreparedOp& op) : op_(op) {}
+  Status poison_outputs() override { return op_.poison_outputs(Poison::nan_pattern, 0); }
+  Result<Digest> run() override { return op_.run(); }
+  Result<std::vector<std::vector<std::byte>>> snapshot() override { return op_.snapshot(); }
+
+ private:
+  PreparedOp& op_;
+};
+
 }  // namespace
 
 Result<Baseline> capture_baseline(PreparedOp& op) {
@@ -105,18 +116,24 @@ void count_run(Stage& stage, const Digest& baseline, const Digest& digest) {
 
 Result<Stage> observe(PreparedOp& op, const Baseline& baseline, const std::string& name, std::uint32_t runs,
                       std::optional<Witness>& witness, const std::function<Status()>& before_run) {
+  Launches launches(op);
+  return observe(launches, baseline, name, runs, witness, before_run);
+}
+
+Result<Stage> observe(Observed& observed, const Baseline& baseline, const std::string& name, std::uint32_t runs,
+                      std::optional<Witness>& witness, const std::function<Status()>& before_run) {
   Stage stage;
   stage.name = name;
   stage.distinct.push_back(baseline.digest);
   for (std::uint32_t run = 1; run <= runs; ++run) {
     if (before_run)
       if (auto ready = before_run(); !ready) return tl::unexpected(ready.error());
-    if (auto done = op.poison_outputs(Poison::nan_pattern, 0); !done) return tl::unexpected(done.error());
-    auto digest = op.run();
+    if (auto done = observed.poison_outputs(); !done) return tl::unexpected(done.error());
+    auto digest = observed.run();
     if (!digest) return tl::unexpected(digest.error());
     count_run(stage, baseline.digest, *digest);
     if (*digest == baseline.digest || witness) continue;
-    auto outputs = op.snapshot();
+    auto outputs = observed.snapshot();
     if (!outputs) return tl::unexpected(outputs.error());
     auto made = make_witness(baseline, *outputs, name, run);
     if (!made) return tl::unexpected(made.error());

@@ -29,8 +29,23 @@ Result<Witness> make_witness(const Baseline& baseline, const std::vector<std::ve
 /// Adds one run to a stage.
 void count_run(Stage& stage, const Digest& baseline, const Digest& digest);
 
-/// `runs` runs of the op, outputs poisoned before each; `before_run` is called ahead of each (a stressor is kept alive
+/// Something whose runs are compared with a baseline: the op as it is launched, a graph of it, a slice of a larger batch.
+class Observed {
+ public:
+  virtual ~Observed() = default;
+  /// So that a run that writes nothing cannot show the bits of the run before it.
+  virtual Status poison_outputs() = 0;
+  /// One run, reset() included, waited for: the digest of its outputs.
+  virtual Result<Digest> run() = 0;
+  /// The outputs of the last run in canonical order, one per output.
+  virtual Result<std::vector<std::vector<std::byte>>> snapshot() = 0;
+};
+
+/// `runs` runs of what is observed, outputs poisoned before each; `before_run` is called ahead of each (a stressor is kept alive
 /// there; an error ends the stage). Fills `witness` at the first difference when it is empty.
+Result<Stage> observe(Observed& observed, const Baseline& baseline, const std::string& name, std::uint32_t runs,
+                      std::optional<Witness>& witness, const std::function<Status()>& before_run = {});
+/// The op as it is launched.
 Result<Stage> observe(PreparedOp& op, const Baseline& baseline, const std::string& name, std::uint32_t runs,
                       std::optional<Witness>& witness, const std::function<Status()>& before_run = {});
 

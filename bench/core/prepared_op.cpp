@@ -3,7 +3,9 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <numeric>
 
+#include "bench/core/random.hpp"
 #include "kernels/tensor/compare.hpp"
 
 namespace detbench {
@@ -25,6 +27,16 @@ std::string describe(const FillSpec& fill) {
   return fill.stream + " " + numbers;
 }
 
+/// Inputs then outputs, or, under a placement seed, any order of them: who is allocated first decides who lies where.
+std::vector<std::size_t> allocation_order(std::size_t count, std::uint64_t placement_seed) {
+  std::vector<std::size_t> order(count);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  if (placement_seed == 0) return order;
+  SeededRandom random(placement_seed, "order of allocation");
+  shuffle(order, random);
+  return order;
+}
+
 /// "output dst" out of the key "output dst|...".
 std::string label(const std::string& key) { return key.substr(0, key.find('|')); }
 
@@ -34,7 +46,7 @@ Result<Tensor> TensorStore::tensor(const std::string& key, const TensorSpec& spe
   auto& buffer = buffers_[key];
   fresh = buffer == nullptr;
   if (fresh) {
-    auto made = device_.allocate(spec.bytes());
+    auto made = device_.allocate(spec.bytes(), size_of(spec.type));
     if (!made) {
       buffers_.erase(key);
       return tl::unexpected(made.error());
@@ -113,20 +125,29 @@ Result<std::unique_ptr<PreparedOp>> PreparedOp::make(const Operation& operation,
   auto plan = provider->plan(problem, algorithm, device);
   if (!plan) return tl::unexpected(plan.error());
   op->plan_ = std::move(*plan);
-  op->plan_s_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const double asked_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  op->plan_s_ = op->plan_->built_in_s().value_or(asked_s);
 
+  const auto input_count = op->plan_->inputs().size(), output_count = op->plan_->outputs().size();
+  op->inputs_.resize(input_count);
+  op->outputs_.resize(output_count);
   std::map<std::string, unsigned> seen;
-  for (const auto& spec : op->plan_->inputs()) {
+  std::vector<unsigned> occurrence;
+  for (const auto& spec : op->plan_->inputs()) occurrence.push_back(seen["input " + describe(spec)]++);
+  for (const auto& spec : op->plan_->outputs()) occurrence.push_back(seen["output " + describe(spec)]++);
+  for (const auto i : allocation_order(input_count + output_count, device.configuration().placement_seed)) {
+    if (i >= input_count) {
+      auto output = store.output(op->plan_->outputs()[i - input_count], occurrence[i]);
+      if (!output) return tl::unexpected(output.error());
+      op->outputs_[i - input_count] = std::move(*output);
+      continue;
+    }
+    const auto& spec = op->plan_->inputs()[i];
     auto fill = operation.fill(problem, spec, inputs);
     if (!fill) return tl::unexpected(fill.error());
-    auto input = store.input(spec, *fill, seen["input " + describe(spec)]++);
+    auto input = store.input(spec, *fill, occurrence[i]);
     if (!input) return tl::unexpected(input.error());
-    op->inputs_.push_back(std::move(*input));
-  }
-  for (const auto& spec : op->plan_->outputs()) {
-    auto output = store.output(spec, seen["output " + describe(spec)]++);
-    if (!output) return tl::unexpected(output.error());
-    op->outputs_.push_back(std::move(*output));
+    op->inputs_[i] = std::move(*input);
   }
   auto workspace = store.workspace(op->plan_->workspace_bytes());
   if (!workspace) return tl::unexpected(workspace.error());

@@ -60,7 +60,10 @@ class PreparedOp {
   Result<std::vector<Tensor>> host_outputs();
   Result<Digest> input_digest();
 
+  const std::vector<Tensor>& inputs() const { return inputs_; }
   const std::vector<Tensor>& outputs() const { return outputs_; }
+  const Plan& plan() const { return *plan_; }
+  Stream& stream() { return stream_; }
   std::size_t workspace_bytes() const { return workspace_.bytes; }
   double plan_s() const { return plan_s_; }
   const std::map<std::string, std::string>& notes() const { return notes_; }

@@ -5,6 +5,8 @@
 #include <new>
 
 #include "bench/core/agreement.hpp"
+#include "bench/core/batch.hpp"
+#include "bench/core/capture.hpp"
 #include "bench/core/random.hpp"
 #include "bench/core/stressors.hpp"
 #include "bench/core/verify.hpp"
@@ -56,9 +58,12 @@ class ArmProbe {
     if (auto done = load(); !done || report_.status != RunStatus::ok) return done;
     // The baseline's copy is all that the configurations need; each has buffers of its own.
     bench_.drop_op();
-    placement();
-    if (report_.status == RunStatus::ok) partition();
-    return report_.status == RunStatus::ok ? bench_.device->activate() : Status{};
+    for (const auto scope : {&ArmProbe::placement, &ArmProbe::partition, &ArmProbe::capture, &ArmProbe::batch}) {
+      (this->*scope)();
+      if (report_.status != RunStatus::ok) return {};
+      if (lost_) return tl::unexpected(*lost_);
+    }
+    return bench_.device->activate();
   }
 
  private:
@@ -78,10 +83,10 @@ class ArmProbe {
     return {};
   }
 
-  Status prepare(Bench& bench, const Inputs& inputs) {
+  Status prepare(Bench& bench, const Problem& problem, const Inputs& inputs) {
     bench.drop_op();
     bench.store = std::make_unique<TensorStore>(*bench.device, *bench.stream);
-    auto op = PreparedOp::make(operation_, problem_, algorithm_, inputs, *bench.device, *bench.stream, *bench.store);
+    auto op = PreparedOp::make(operation_, problem, algorithm_, inputs, *bench.device, *bench.stream, *bench.store);
     if (!op) return tl::unexpected(op.error());
     bench.op = std::move(*op);
     return {};
@@ -106,7 +111,7 @@ class ArmProbe {
     const Inputs inputs{InputFill::exact, settings_.inputs.seed};
     auto reference_found = reference(inputs);
     if (!reference_found) return tl::unexpected(reference_found.error());
-    if (auto done = prepare(bench_, inputs); !done) return done;
+    if (auto done = prepare(bench_, problem_, inputs); !done) return done;
     report_.plan_s = bench_.op->plan_s();
     report_.workspace_bytes = bench_.op->workspace_bytes();
     VerifySettings how;
@@ -124,10 +129,11 @@ class ArmProbe {
   Status verify_rounding(bool all_poisons) {
     auto reference_found = reference(settings_.inputs);
     if (!reference_found) return tl::unexpected(reference_found.error());
-    if (auto done = prepare(bench_, settings_.inputs); !done) return done;
+    if (auto done = prepare(bench_, problem_, settings_.inputs); !done) return done;
     report_.plan_s = bench_.op->plan_s();
     report_.workspace_bytes = bench_.op->workspace_bytes();
     report_.notes.insert(bench_.op->notes().begin(), bench_.op->notes().end());
+    declared_alignment_ = declared_alignment(bench_.op->plan(), algorithm_);
     auto inputs_digest = bench_.op->input_digest();
     if (!inputs_digest) return tl::unexpected(inputs_digest.error());
     report_.input_digest = *inputs_digest;
@@ -165,12 +171,15 @@ class ArmProbe {
 
   std::uint32_t n(std::uint32_t wanted) const { return report_.slow ? std::min(wanted, runs_when_slow) : wanted; }
 
+  bool check_guards(Bench& bench, const std::string& where) {
+    const auto damage = bench.store->damaged_guard();
+    if (damage) incorrect("writes outside its memory in " + where + ": " + *damage);
+    return !damage;
+  }
+
   /// After every scope: nothing was written outside its memory, and reset() gives the inputs back.
   Status check_memory(Bench& bench, const std::string& where) {
-    if (auto damage = bench.store->damaged_guard()) {
-      incorrect("writes outside its memory in " + where + ": " + *damage);
-      return {};
-    }
+    if (!check_guards(bench, where)) return {};
     if (auto done = bench.op->reset(); !done) return done;
     if (auto done = bench.op->wait(); !done) return done;
     auto inputs_digest = bench.op->input_digest();
@@ -192,9 +201,14 @@ class ArmProbe {
     return result;
   }
 
+  bool leaves_out(Scope scope) const {
+    return std::find(settings_.left_out.begin(), settings_.left_out.end(), scope) != settings_.left_out.end();
+  }
+  void add_left_out(Scope scope) { add(left_out(scope, ScopeVerdict::not_measured, "the profile leaves it out")); }
+
   Status repeat() {
-    if (settings_.repeat == 0) {
-      add(left_out(Scope::repeat, ScopeVerdict::not_measured, "the profile leaves it out"));
+    if (settings_.repeat == 0 || leaves_out(Scope::repeat)) {
+      add_left_out(Scope::repeat);
       return {};
     }
     std::optional<Witness> witness;
@@ -205,8 +219,8 @@ class ArmProbe {
   }
 
   Status load() {
-    if (settings_.load == 0) {
-      add(left_out(Scope::load, ScopeVerdict::not_measured, "the profile leaves it out"));
+    if (settings_.load == 0 || leaves_out(Scope::load)) {
+      add_left_out(Scope::load);
       return {};
     }
     std::vector<Stage> stages;
@@ -237,73 +251,127 @@ class ArmProbe {
   }
 
   /// One configuration, prepared anew with the algorithm pinned by name. What cannot be done there is a stage that says
-  /// so, never an error of the arm.
-  Stage configuration_stage(const std::string& name, const DeviceConfiguration& configuration,
-                            std::optional<Witness>& witness) {
+  /// so, never an error of the arm, unless it took the device with it.
+  Stage guarded_stage(const std::string& name, const std::function<Result<Stage>()>& measure) {
     Stage unavailable{name, 0, 0, {}, {}};
     try {
-      Bench bench;
-      if (auto done = open(bench, configuration); !done) {
-        unavailable.unavailable = done.error().text;
-        return unavailable;
-      }
-      if (auto done = prepare(bench, settings_.inputs); !done) {
-        unavailable.unavailable = done.error().text;
-        return unavailable;
-      }
-      auto stage = observe(*bench.op, baseline_, name, runs_per_configuration, witness);
-      if (!stage) {
-        unavailable.unavailable = stage.error().text;
-        return unavailable;
-      }
-      if (auto done = check_memory(bench, name); !done) {
-        unavailable.unavailable = done.error().text;
-        return unavailable;
-      }
-      return *stage;
+      auto stage = measure();
+      if (stage) return *stage;
+      unavailable.unavailable = stage.error().text;
     } catch (const std::bad_alloc&) {
       unavailable.unavailable = "out of memory";
     } catch (const std::exception& error) {
       unavailable.unavailable = std::string("threw: ") + error.what();
     }
+    if (auto usable = bench_.device->usable(); !usable && !lost_)
+      lost_ = Reason{name + " left the device unusable: " + unavailable.unavailable, Reason::Kind::failed};
     return unavailable;
   }
 
-  void configurations(Scope scope, const std::vector<DeviceConfiguration>& list,
-                      const std::function<std::string(const DeviceConfiguration&)>& name) {
+  Result<Stage> configuration_stage(const std::string& name, const DeviceConfiguration& configuration,
+                                    std::optional<Witness>& witness) {
+    Bench bench;
+    if (auto done = open(bench, configuration); !done) return tl::unexpected(done.error());
+    if (auto done = prepare(bench, problem_, settings_.inputs); !done) return tl::unexpected(done.error());
+    // A provider that passes over the target would only repeat the baseline.
+    if (configuration.sm_count_target != bench.op->plan().sm_count_target() && configuration.sm_count_target != 0)
+      return unsupported("this algorithm takes no SM-count target");
+    auto stage = observe(*bench.op, baseline_, name, runs_per_configuration, witness);
+    if (!stage) return stage;
+    if (auto done = check_memory(bench, name); !done) return tl::unexpected(done.error());
+    return stage;
+  }
+
+  void configurations(Scope scope, const std::vector<DeviceConfiguration>& list) {
     std::vector<Stage> stages;
     std::optional<Witness> witness;
     for (const auto& configuration : list) {
-      if (report_.first_run_s > settings_.oversubscribe_limit_s && configuration.threads > available_cores()) {
-        Stage stage;
-        stage.name = name(configuration);
-        stage.unavailable = "left out in this profile: more threads than cores for an op of this length";
-        stages.push_back(std::move(stage));
+      const auto name = stage_name(settings_.base, configuration, bench_.device->kind());
+      if (report_.first_run_s > settings_.oversubscribe_limit_s && configuration.threads > available_cores() &&
+          configuration.threads != settings_.base.threads) {
+        stages.push_back({name, 0, 0, {}, "left out in this profile: more threads than cores for an op of this length"});
         continue;
       }
-      stages.push_back(configuration_stage(name(configuration), configuration, witness));
-      if (report_.status != RunStatus::ok) break;
+      stages.push_back(guarded_stage(name, [&] { return configuration_stage(name, configuration, witness); }));
+      if (report_.status != RunStatus::ok || lost_) break;
     }
     add(judge_scope(scope, std::move(stages), std::move(witness), repeat_ ? &*repeat_ : nullptr));
   }
 
   void placement() {
-    if (settings_.configurations == 0)
-      return add(left_out(Scope::placement, ScopeVerdict::not_measured, "the profile leaves it out"));
+    if (settings_.configurations == 0 || leaves_out(Scope::placement)) return add_left_out(Scope::placement);
+    const auto seed = settings_.inputs.seed;
     configurations(Scope::placement,
-                   placement_configurations(settings_.base, settings_.configurations, settings_.inputs.seed),
-                   [](const DeviceConfiguration& c) {
-                     return "offset=" + std::to_string(c.offset_bytes) + ",gaps=" + std::to_string(c.placement_seed % 10000);
-                   });
+                   bench_.device->kind() == DeviceKind::cpu
+                       ? placement_configurations(settings_.base, settings_.configurations, seed)
+                       : gpu_placements(settings_.base, settings_.configurations, seed, declared_alignment_));
   }
 
   void partition() {
-    if (bench_.device->kind() != DeviceKind::cpu)
-      return add(left_out(Scope::partition, ScopeVerdict::not_applicable, "thread counts do not reach a GPU's kernels"));
-    if (settings_.configurations == 0)
-      return add(left_out(Scope::partition, ScopeVerdict::not_measured, "the profile leaves it out"));
-    configurations(Scope::partition, partition_configurations(settings_.base, settings_.configurations),
-                   [](const DeviceConfiguration& c) { return "threads=" + std::to_string(c.threads); });
+    if (settings_.configurations == 0 || leaves_out(Scope::partition)) return add_left_out(Scope::partition);
+    configurations(Scope::partition,
+                   partition_configurations(settings_.base, settings_.configurations, bench_.device->multiprocessors()));
+  }
+
+  void capture() {
+    if (settings_.configurations == 0 || leaves_out(Scope::capture)) return add_left_out(Scope::capture);
+    if (auto can = can_capture(*bench_.stream); !can && can.error().kind == Reason::Kind::unsupported)
+      return add(left_out(Scope::capture, ScopeVerdict::not_applicable, can.error().text));
+    std::vector<Stage> stages;
+    std::optional<Witness> witness;
+    Bench bench;
+    std::unique_ptr<CapturedWork> work;
+    const auto observed = [&](const std::string& name, std::uint32_t runs) -> Result<Stage> {
+      Replay replay(*bench.op, *work);
+      auto stage = observe(replay, baseline_, name, runs, witness);
+      if (!stage) return stage;
+      if (auto done = check_memory(bench, name); !done) return tl::unexpected(done.error());
+      return stage;
+    };
+    stages.push_back(guarded_stage("replay", [&]() -> Result<Stage> {
+      if (auto done = open(bench, settings_.base); !done) return tl::unexpected(done.error());
+      if (auto done = prepare(bench, problem_, settings_.inputs); !done) return tl::unexpected(done.error());
+      auto captured = capture_enqueue(*bench.op);
+      if (!captured) return tl::unexpected(captured.error());
+      work = std::move(*captured);
+      return observed("replay", std::max(n(settings_.repeat), runs_per_configuration));
+    }));
+    // An executable graph is laid out when it is instantiated: branches may get other streams the second time.
+    if (work && report_.status == RunStatus::ok && !lost_)
+      stages.push_back(guarded_stage("reinstantiated", [&]() -> Result<Stage> {
+        if (auto done = work->instantiate(); !done) return tl::unexpected(done.error());
+        return observed("reinstantiated", runs_per_configuration);
+      }));
+    add(judge_scope(Scope::capture, std::move(stages), std::move(witness), repeat_ ? &*repeat_ : nullptr));
+  }
+
+  Result<Stage> batch_stage(const std::string& name, const BatchConfiguration& configuration, std::optional<Witness>& witness) {
+    const auto variant = operation_.in_batch(problem_, configuration.batch, configuration.position);
+    if (!variant) return tl::unexpected(variant.error());
+    Bench bench;
+    if (auto done = open(bench, settings_.base); !done) return tl::unexpected(done.error());
+    // The neighbours have values of their own, so that a sample that takes something from them shows it.
+    const Inputs neighbours{settings_.inputs.fill, derive_seed(settings_.inputs.seed, "batch")};
+    if (auto done = prepare(bench, variant->problem, neighbours); !done) return tl::unexpected(done.error());
+    auto run = BatchedRun::make(operation_, problem_, *variant, settings_.inputs, *bench.op, report_.input_digest);
+    if (!run) return tl::unexpected(run.error());
+    auto stage = observe(**run, baseline_, name, runs_per_configuration, witness);
+    if (stage) check_guards(bench, name);
+    return stage;
+  }
+
+  void batch() {
+    if (settings_.configurations == 0 || leaves_out(Scope::batch)) return add_left_out(Scope::batch);
+    const auto size = operation_.batch_size(problem_);
+    if (!size) return add(left_out(Scope::batch, ScopeVerdict::not_applicable, size.error().text));
+    std::vector<Stage> stages;
+    std::optional<Witness> witness;
+    for (const auto& configuration : batch_configurations(*size, settings_.configurations)) {
+      const auto name = "batch=" + std::to_string(configuration.batch) + ",position=" + std::to_string(configuration.position);
+      stages.push_back(guarded_stage(name, [&] { return batch_stage(name, configuration, witness); }));
+      if (report_.status != RunStatus::ok || lost_) break;
+    }
+    add(judge_scope(Scope::batch, std::move(stages), std::move(witness), repeat_ ? &*repeat_ : nullptr));
   }
 
   const Operation& operation_;
@@ -316,6 +384,8 @@ class ArmProbe {
   Bench bench_;
   Baseline baseline_;
   std::optional<ScopeResult> repeat_;
+  std::size_t declared_alignment_ = 16;
+  std::optional<Reason> lost_;  ///< what left the device unusable for the rest of this process
 };
 
 }  // namespace
@@ -337,7 +407,7 @@ ArmReport probe_arm(const Operation& operation, const Problem& problem, const Al
   } catch (...) {
     end_with(RunStatus::crashed, "threw something that is no std::exception");
   }
-  for (const auto scope : {Scope::repeat, Scope::load, Scope::placement, Scope::partition}) {
+  for (const auto scope : {Scope::repeat, Scope::load, Scope::placement, Scope::partition, Scope::capture, Scope::batch}) {
     const auto has = std::any_of(report.agreement.begin(), report.agreement.end(), [&](const auto& r) { return r.scope == scope; });
     if (has) continue;
     ScopeResult missing;
@@ -360,7 +430,7 @@ Result<OneRun> run_once(const Operation& operation, const Problem& problem, cons
   auto digest = (*op)->run();
   if (!digest) return tl::unexpected(digest.error());
   if (auto damage = store.damaged_guard()) return failure("writes outside its memory: " + *damage);
-  OneRun run{*digest, {}};
+  OneRun run{*digest, {}, (*op)->notes()};
   if (keep_outputs) {
     auto outputs = (*op)->snapshot();
     if (!outputs) return tl::unexpected(outputs.error());

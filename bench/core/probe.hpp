@@ -20,7 +20,8 @@ struct ProbeSettings {
   Inputs inputs;                    ///< rounding fill and seed
   std::uint32_t repeat = 10;        ///< runs compared with the baseline in `repeat`
   std::uint32_t load = 10;          ///< runs under each stressor
-  std::uint32_t configurations = 2; ///< in `placement` and in `partition`, beyond the baseline
+  std::uint32_t configurations = 2; ///< in each configuration scope, beyond the baseline; on a GPU of each kind
+  std::vector<Scope> left_out;      ///< scopes that the profile does not measure
   DeviceConfiguration base;         ///< configuration of the baseline
   double slow_limit_s = 5.0;        ///< an arm whose first run takes longer gets n = 2 everywhere and is marked slow
   double load_limit_s = 2.0;        ///< every stressor stops itself after this long
@@ -34,7 +35,8 @@ struct ArmReport {
   std::string reason;
   std::optional<bool> exact_equal;
   std::optional<Verification> verification;
-  std::vector<ScopeResult> agreement;  ///< repeat, load, placement, partition; process is added by the parent
+  /// repeat, load, placement, partition, capture, batch; process is added by the parent
+  std::vector<ScopeResult> agreement;
   Digest output_digest, input_digest;
   double plan_s = 0;
   std::uint64_t workspace_bytes = 0;
@@ -55,7 +57,7 @@ class ReferenceCache {
 
 /// Never throws; everything that goes wrong becomes a status with a reason. The order: guards and poison (NaN pattern,
 /// zero, random) with the exact fill where it exists and the algorithm is a sum of products, then the rounding fill
-/// against the fp64 reference, then repeat, load, placement, partition.
+/// against the fp64 reference, then repeat, load, placement, partition, capture, batch.
 ArmReport probe_arm(const Operation& operation, const Problem& problem, const Algorithm& algorithm,
                     const ProbeSettings& settings, const MakeDevice& make_device, ReferenceCache& references);
 
@@ -64,14 +66,27 @@ ArmReport probe_arm(const Operation& operation, const Problem& problem, const Al
 struct OneRun {
   Digest digest;
   std::vector<std::vector<std::byte>> outputs;
+  std::map<std::string, std::string> notes;  ///< of the plan: what a library picked, for instance
 };
 Result<OneRun> run_once(const Operation& operation, const Problem& problem, const Algorithm& algorithm,
                         const Inputs& inputs, Device& device, bool keep_outputs);
 
-/// The thread counts of `partition` (beyond the baseline's) and the placements of `placement`, in order of what they
-/// reveal; a profile takes the first k. For 2 cores: 1, 4, 3, 5, 8, ... threads.
-std::vector<DeviceConfiguration> partition_configurations(const DeviceConfiguration& base, std::uint32_t count);
+/// The configurations of `partition`, in order of what they reveal; a profile takes the first `count`. On a CPU (limits
+/// all 0) thread counts; for 2 cores: 1, 4, 3, 5, 8, ... threads. On a GPU by turns SM-count targets, which change the
+/// kernels, and green contexts, which change their schedule, `count` of each.
+std::vector<DeviceConfiguration> partition_configurations(const DeviceConfiguration& base, std::uint32_t count,
+                                                          const MultiprocessorLimits& limits = {});
+/// The placements of `placement` on a CPU, likewise.
 std::vector<DeviceConfiguration> placement_configurations(const DeviceConfiguration& base, std::uint32_t count, std::uint64_t seed);
+/// The placements on a GPU: alignments of 2 to 256 bytes that the arm permits, plain and pool allocator by turns, gaps and
+/// order of allocation seeded. Below the declared alignment a library takes other kernels or faults; an arm that is made
+/// for less declares less (and is a case of its own name).
+std::vector<DeviceConfiguration> gpu_placements(const DeviceConfiguration& base, std::uint32_t count, std::uint64_t seed,
+                                                std::size_t declared_alignment);
+/// The arm's option `align` where it has one, else what its plan says.
+std::size_t declared_alignment(const Plan& plan, const Algorithm& algorithm);
+/// "threads=3", "sm_target=66", "green_context=64", "offset=16,gaps=1234", "align=16,allocator=pool,gaps=1234".
+std::string stage_name(const DeviceConfiguration& base, const DeviceConfiguration& configuration, DeviceKind kind);
 
 /// Holds a claim against what was observed (METHOD section 4).
 ClaimVerdict judge_claim(const Claim& claim, const std::vector<ScopeResult>& agreement);

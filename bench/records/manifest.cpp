@@ -117,7 +117,7 @@ std::vector<MachineWarning> machine_warnings() {
   return warnings;
 }
 
-Json make_manifest(const std::map<std::string, std::string>& library_versions, const std::string& backend, int threads) {
+Json make_manifest(const std::map<std::string, std::string>& library_versions, const std::string& backend, int threads, const Json& gpu) {
   utsname name{};
   uname(&name);
   struct sysinfo memory {};
@@ -142,8 +142,8 @@ Json make_manifest(const std::map<std::string, std::string>& library_versions, c
             {"minimum_hz", frequency_hz("cpuinfo_min_freq")},
             {"maximum_hz", frequency_hz("cpuinfo_max_freq")},
             {"load_average", has_load ? Json(load) : Json()}}},
-          {"gpu", nullptr},
-          {"driver", nullptr},
+          {"gpu", gpu},
+          {"driver", gpu.is_object() ? gpu.value("driver", Json()) : Json()},
           {"libraries", library_versions},
           {"compiler", {{"name", build_info::compiler}, {"build_type", build_info::build_type}, {"flags", build_info::flags},
                         {"cuda", text_or_null(build_info::cuda)}}},

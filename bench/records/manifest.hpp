@@ -7,7 +7,12 @@
 namespace detbench {
 
 /// Facts that only the suites' libraries know, like oneDNN's version, are handed in as name -> version.
-Json make_manifest(const std::map<std::string, std::string>& library_versions, const std::string& backend, int threads);
+/// `gpu`: describe_gpu() of the process that measures, or null.
+Json make_manifest(const std::map<std::string, std::string>& library_versions, const std::string& backend, int threads, const Json& gpu);
+
+/// GPU 0 as CUDA and NVML describe it, its clocks and heat right now; the reason where there is none. Touches the
+/// device, so a sweep's parent asks a worker.
+Result<Json> describe_gpu();
 
 /// One thing about this machine that can change bits or times, with the remedy.
 struct MachineWarning {

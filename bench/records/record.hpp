@@ -70,6 +70,7 @@ struct ControlResult {
 struct ProfileInfo {
   std::string name;  ///< "smoke", "quick", "standard", "full"
   std::uint32_t repeat = 0, process = 0, load = 0, configurations = 0, blocks = 0;
+  std::string search;  ///< tiers of GPU libraries' configurations that were asked for ("t0,t1"); empty: not a GPU's run
 };
 
 struct ResultFile {

@@ -43,12 +43,14 @@ bool is_utc_time(const std::string& text) {
 }  // namespace
 
 Json to_json(const ProfileInfo& p) {
-  return {{"name", p.name},
-          {"repeat", p.repeat},
-          {"process", p.process},
-          {"load", p.load},
-          {"configurations", p.configurations},
-          {"blocks", p.blocks}};
+  Json json{{"name", p.name},
+            {"repeat", p.repeat},
+            {"process", p.process},
+            {"load", p.load},
+            {"configurations", p.configurations},
+            {"blocks", p.blocks}};
+  if (!p.search.empty()) json["search"] = p.search;
+  return json;
 }
 
 Result<ProfileInfo> read_profile_info(const Json& json, const std::string& path) {
@@ -60,6 +62,7 @@ Result<ProfileInfo> read_profile_info(const Json& json, const std::string& path)
   read.whole("load", p.load);
   read.whole("configurations", p.configurations);
   read.whole("blocks", p.blocks);
+  if (read.has("search")) read.text("search", p.search);
   return read.finish(std::move(p));
 }
 

@@ -71,6 +71,10 @@ bool Filter::accepts(const std::string& suite, const Problem& problem, const std
   });
 }
 
+bool Filter::chooses_arms() const {
+  return algorithm_ || std::any_of(terms_.begin(), terms_.end(), [](const Term& term) { return term.key == "provider" || term.key == "algorithm"; });
+}
+
 bool Filter::accepts(const Problem& problem, const Algorithm& algorithm) const {
   if (algorithm_ && (problem != *problem_ || algorithm_id(*algorithm_) != algorithm_id(algorithm))) return false;
   return std::all_of(terms_.begin(), terms_.end(), [&](const Term& term) {

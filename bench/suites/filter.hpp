@@ -23,6 +23,8 @@ class Filter {
   /// Whether any arm of this comparison can match.
   bool accepts(const std::string& suite, const Problem& problem, const std::vector<std::string>& used_by) const;
   bool accepts(const Problem& problem, const Algorithm& algorithm) const;
+  /// Whether it takes some arms of a comparison and leaves others.
+  bool chooses_arms() const;
   bool is_empty() const { return terms_.empty() && !problem_; }
   const std::string& text() const { return text_; }
 

@@ -3,10 +3,10 @@
 namespace detbench {
 namespace {
 
-const std::vector<Profile>& profiles() {
+const std::vector<Profile>& cpu_profiles() {
   static const std::vector<Profile> all = [] {
     Profile smoke;
-    smoke.info = {"smoke", 5, 1, 5, 2, 5};
+    smoke.info = {"smoke", 5, 1, 5, 2, 5, ""};
     smoke.oversubscribe_limit_s = 5e-3;
     smoke.few_layers = true;
     smoke.layouts = {"nhwc"};
@@ -16,7 +16,7 @@ const std::vector<Profile>& profiles() {
     smoke.networks = {{0.35, 96, 1, true, false}, {0.35, 64, 4, false, true}};
 
     Profile quick;
-    quick.info = {"quick", 10, 2, 10, 2, 10};
+    quick.info = {"quick", 10, 2, 10, 2, 10, ""};
     quick.oversubscribe_limit_s = 5e-3;
     quick.layouts = {"nhwc", "blocked"};
     quick.types = {"f32_f32_strict"};
@@ -25,7 +25,7 @@ const std::vector<Profile>& profiles() {
     quick.networks = {{0.35, 96, 8, true, true}};
 
     Profile standard;
-    standard.info = {"standard", 100, 5, 100, 3, 20};
+    standard.info = {"standard", 100, 5, 100, 3, 20, ""};
     standard.layouts = {"nhwc", "blocked"};
     standard.types = {"f32_f32_strict", "bf16_f32_strict"};
     standard.sum_elements = {1 << 16, 1 << 20, 1 << 24, 1 << 26};
@@ -33,7 +33,7 @@ const std::vector<Profile>& profiles() {
     standard.networks = {{1.0, 224, 8, true, true}, {1.0, 224, 32, true, true}};
 
     Profile full = standard;
-    full.info = {"full", 300, 20, 300, 4, 30};
+    full.info = {"full", 300, 20, 300, 4, 30, ""};
     full.layouts = {"nhwc", "nchw", "blocked"};
     full.sum_elements = {1 << 10, 1 << 16, 1 << 20, 1 << 24, 1 << 26, 1 << 28};
     full.scatter = {{1 << 20, 1 << 2}, {1 << 20, 1 << 4}, {1 << 20, 1 << 10}, {1 << 20, 1 << 16}, {1 << 22, 1 << 20}};
@@ -44,17 +44,57 @@ const std::vector<Profile>& profiles() {
   return all;
 }
 
+/// The same n and blocks. Layers at the size at which people train, because small ones leave a GPU idle and repeat where
+/// large ones do not; the types in the order in which people ask for them.
+const std::vector<Profile>& cuda_profiles() {
+  static const std::vector<Profile> all = [] {
+    std::vector<Profile> profiles = cpu_profiles();
+    for (auto& profile : profiles) {
+      profile.backend = "cuda";
+      profile.layouts = {"nhwc"};
+      profile.types = {"bf16_f32_strict", "f32_f32_strict"};
+      profile.search.tiers = {Tier::t0};
+      profile.networks = {{1.0, 224, 32, true, true}};
+      profile.scatter = {{1 << 20, 1 << 4}, {1 << 20, 1 << 10}, {1 << 20, 1 << 16}};
+    }
+    enum { smoke, quick, standard, full };
+    profiles[smoke].networks = {{1.0, 96, 4, true, false}, {0.35, 64, 4, false, true}};
+    profiles[smoke].scatter = {{1 << 18, 1 << 10}};
+    profiles[quick].sum_elements = {1 << 16, 1 << 20, 1 << 24};
+    profiles[standard].sum_elements = {1 << 10, 1 << 16, 1 << 20, 1 << 24, 1 << 28};
+    profiles[standard].search.tiers = {Tier::t0, Tier::t1};
+    profiles[full].layouts = {"nhwc", "nchw"};
+    profiles[full].types = {"bf16_f32_strict", "f32_f32_strict", "f32_f32_tf32", "f16_f32_strict"};
+    profiles[full].search.tiers = {std::begin(all_tiers), std::end(all_tiers)};
+    profiles[full].networks = {{1.0, 224, 32, true, true}, {1.0, 224, 128, true, true}, {0.35, 96, 8, true, true}};
+    return profiles;
+  }();
+  return all;
+}
+
 }  // namespace
 
-std::optional<Profile> find_profile(std::string_view name) {
-  for (const auto& profile : profiles())
-    if (profile.info.name == name) return profile;
+std::optional<Profile> find_profile(std::string_view name, std::string_view backend) {
+  for (const auto* profiles : {&cpu_profiles(), &cuda_profiles()})
+    for (const auto& profile : *profiles)
+      if (profile.info.name == name && profile.backend == backend) return profile;
   return std::nullopt;
+}
+
+Result<Profile> profile_of(std::string_view name, std::string_view backend, std::string_view search) {
+  if (backend != "cpu" && backend != "cuda") return invalid_input("'" + std::string(backend) + "' is no backend: cpu and cuda are");
+  auto profile = find_profile(name, backend);
+  if (!profile) return invalid_input("'" + std::string(name) + "' is no profile: " + profile_names() + " are");
+  if (search.empty()) return *profile;
+  auto tiers = parse_tiers(search);
+  if (!tiers) return tl::unexpected(tiers.error());
+  profile->search.tiers = *tiers;
+  return *profile;
 }
 
 std::string profile_names() {
   std::string names;
-  for (const auto& profile : profiles()) names += (names.empty() ? "" : ", ") + profile.info.name;
+  for (const auto& profile : cpu_profiles()) names += (names.empty() ? "" : ", ") + profile.info.name;
   return names;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bench/records/record.hpp"
+#include "kernels/search.hpp"
 
 namespace detbench {
 
@@ -21,6 +22,8 @@ struct NetworkSetting {
 
 struct Profile {
   ProfileInfo info;
+  std::string backend = "cpu";
+  AlgorithmSearch search;             ///< how far GPU libraries are searched; oneDNN's implementations are few and all taken
   /// Layers are swept at the very size at which the network trains, so that policies choose from the problems that the
   /// step will pose.
   std::vector<NetworkSetting> networks;
@@ -33,8 +36,10 @@ struct Profile {
   std::vector<std::pair<std::int64_t, std::int64_t>> scatter;  ///< updates, bins
 };
 
-/// nullopt: no such profile.
-std::optional<Profile> find_profile(std::string_view name);
+/// nullopt: no such profile, or no such backend ("cpu", "cuda"). A GPU takes larger problems, its own types and layouts.
+std::optional<Profile> find_profile(std::string_view name, std::string_view backend);
+/// The same with one-line refusals, and with the tiers of `search` ("t0,t1") where it is not empty.
+Result<Profile> profile_of(std::string_view name, std::string_view backend, std::string_view search);
 /// "smoke, quick, standard, full".
 std::string profile_names();
 

@@ -5,6 +5,7 @@
 #include "bench/core/controls.hpp"
 #include "bench/suites/train_step_suite.hpp"
 #include "kernels/convolution/operation.hpp"
+#include "kernels/cudnn/version.hpp"
 #include "kernels/device/onednn.hpp"
 #include "kernels/matmul/operation.hpp"
 #include "kernels/normalization/batch_norm.hpp"
@@ -13,7 +14,7 @@
 
 namespace detbench {
 
-Registry make_registry(const std::filesystem::path& selections) {
+Registry make_registry(const std::filesystem::path& selections, const AlgorithmSearch& search) {
   Registry registry;
   registry.add(make_control_operation());
   for (Direction direction : all_directions) registry.add(make_convolution_operation(direction));
@@ -29,6 +30,7 @@ std::map<std::string, std::string> library_versions() {
   std::map<std::string, std::string> versions{{"glibc", gnu_get_libc_version()}, {"openmp", std::to_string(_OPENMP)}};
   versions["onednn"] = onednn_version().value_or("absent");
   versions["onetbb"] = tbb_version().value_or("absent");
+  versions["cudnn"] = cudnn_version().value_or("absent");
   return versions;
 }
 

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <iterator>
+#include <set>
 
 #include "bench/core/controls.hpp"
 #include "bench/policy/choose.hpp"
@@ -29,7 +31,42 @@ Json settings_line(const RunSettings& settings) {
           {"seed", settings.seed},
           {"threads", settings.threads},
           {"backend", settings.backend},
+          {"search", format_tiers(settings.profile.search.tiers)},
           {"selections", settings.selections.string()}};
+}
+
+/// What the run in `directory` measured, if it was made with the settings that `own` (a settings line) states. Its
+/// filter may be another one: the pieces of a journal do not depend on it, except which arms were timed together.
+Result<std::vector<Json>> lines_to_import(const std::filesystem::path& directory, const Json& own) {
+  auto lines = read_journal(directory / journal_name);
+  if (!lines) return tl::unexpected(lines.error());
+  auto earlier = settings_of_earlier_run(directory);
+  if (!earlier) return tl::unexpected(earlier.error());
+  const auto& other = lines->front();
+  for (const auto& [name, value] : own.items()) {
+    if (name == "key" || name == "created_utc" || name == "filter" || name == "selections") continue;
+    if (other.value(name, Json()) != value)
+      return invalid_input("--import '" + directory.string() + "': its " + name + " is " + other.value(name, Json()).dump() + ", this run's is " +
+                           value.dump() + "; only runs with the same settings can be joined");
+  }
+  lines->erase(lines->begin());
+  // Train steps ran with policy files of their own run.
+  const bool part_of_arms = earlier->filter.chooses_arms();
+  std::erase_if(*lines, [&](const Json& line) {
+    const auto key = line.value("key", "");
+    return key.empty() || key.find(" train_step") != std::string::npos || (part_of_arms && key.rfind("time ", 0) == 0);
+  });
+  return lines;
+}
+
+Result<std::vector<Json>> lines_to_import(const RunSettings& settings) {
+  std::vector<Json> all;
+  for (const auto& directory : settings.imports) {
+    auto lines = lines_to_import(directory, settings_line(settings));
+    if (!lines) return tl::unexpected(lines.error());
+    std::move(lines->begin(), lines->end(), std::back_inserter(all));
+  }
+  return all;
 }
 
 /// Two runs must not write into one folder at a time.
@@ -129,16 +166,19 @@ Result<RunSettings> settings_of_earlier_run(const std::filesystem::path& directo
     const auto version = line.at("version").get<std::string>();
     if (version != program_version())
       return invalid_input(where + " was begun by detbench " + version + ", this is " + program_version() + ": finish it with that version or start anew");
-    auto profile = find_profile(line.at("profile").get<std::string>());
+    settings.backend = line.at("backend").get<std::string>();
+    auto profile = find_profile(line.at("profile").get<std::string>(), settings.backend);
     if (!profile) return invalid_input(where + " names a profile that does not exist: '" + line.at("profile").get<std::string>() + "'");
     settings.profile = *profile;
+    auto tiers = parse_tiers(line.at("search").get<std::string>());
+    if (!tiers) return tl::unexpected(tiers.error());
+    settings.profile.search.tiers = *tiers;
     const auto filter_text = line.at("filter").get<std::string>();
     auto filter = Filter::parse(filter_text.empty() ? std::vector<std::string>{} : std::vector<std::string>{filter_text});
     if (!filter) return tl::unexpected(filter.error());
     settings.filter = *filter;
     settings.seed = line.at("seed").get<std::uint64_t>();
     settings.threads = line.at("threads").get<int>();
-    settings.backend = line.at("backend").get<std::string>();
     settings.selections = line.at("selections").get<std::string>();
     settings.directory = directory;
     settings.resume = true;
@@ -155,15 +195,19 @@ Result<RunOutcome> run_sweep(const RunSettings& given) {
   const auto begun_utc = utc_now();
   const auto policies = settings.selections.empty() ? settings.directory / "policies" : settings.selections;
 
-  auto registry = make_registry(policies);
+  auto registry = make_registry(policies, settings.profile.search);
   auto planned = plan_comparisons(registry, settings.profile, settings.filter);
   if (!planned) return tl::unexpected(planned.error());
   auto train_steps = plan_train_steps(registry, settings.profile, settings.filter);
   if (!train_steps) return tl::unexpected(train_steps.error());
-  if (planned->empty() && train_steps->empty())
+  const auto controls = plan_controls();
+  // `op:control` measures the controls and nothing else.
+  if (planned->empty() && train_steps->empty() && !settings.filter.accepts(controls.suite, controls.problem, {}))
     return invalid_input("nothing matches the filter '" + settings.filter.text() + "' in profile " + settings.profile.info.name +
                          ": `detbench list` shows what there is");
 
+  auto imported = lines_to_import(settings);
+  if (!imported) return tl::unexpected(imported.error());
   std::error_code error;
   std::filesystem::create_directories(settings.directory, error);
   if (error) return invalid_input("'" + settings.directory.string() + "' cannot be made: " + error.message());
@@ -179,10 +223,15 @@ Result<RunOutcome> run_sweep(const RunSettings& given) {
     return invalid_input("'" + settings.directory.string() + "' already holds a run: continue it with --resume " +
                          shell_quote(settings.directory.string()) + ", or give --out another folder");
   }
+  std::set<std::string> present;
+  for (const auto& line : earlier) present.insert(line.value("key", ""));
+  std::erase_if(*imported, [&](const Json& line) { return !present.insert(line.value("key", "")).second; });
   auto journal = Journal::open(journal_path, !settings.resume);
   if (!journal) return tl::unexpected(journal.error());
   if (!settings.resume)
     if (auto written = journal->append(settings_line(settings)); !written) return tl::unexpected(written.error());
+  if (auto written = journal->append(*imported); !written) return tl::unexpected(written.error());
+  earlier.insert(earlier.end(), imported->begin(), imported->end());
 
   SweepSettings sweep_settings;
   sweep_settings.profile = settings.profile.info;
@@ -190,14 +239,21 @@ Result<RunOutcome> run_sweep(const RunSettings& given) {
   sweep_settings.seed = settings.seed;
   sweep_settings.base.threads = settings.threads;
   sweep_settings.directory = settings.directory;
-  sweep_settings.worker_arguments = {"--backend", settings.backend, "--selections", policies.string()};
+  sweep_settings.worker_arguments = {"--backend", settings.backend, "--selections", policies.string(), "--search",
+                                     format_tiers(settings.profile.search.tiers)};
+  sweep_settings.builds_ahead = settings.backend == "cuda";
   sweep_settings.benchmark_arguments = settings.benchmark_arguments;
   sweep_settings.wanted = [&](const Problem& problem, const Algorithm& algorithm) { return settings.filter.accepts(problem, algorithm); };
   sweep_settings.progress = settings.progress;
   sweep_settings.interrupted = settings.interrupted;
   Sweep sweep(sweep_settings, &*journal, earlier);
 
-  const auto controls = plan_controls();
+  Json gpu_before;
+  if (settings.backend == "cuda") {
+    auto described = sweep.describe_gpu();
+    if (!described) return failure(described.error().text);
+    gpu_before = std::move(*described);
+  }
   RunOutcome outcome;
   auto& result = outcome.result;
   auto measured = sweep.measure({controls});
@@ -226,9 +282,11 @@ Result<RunOutcome> run_sweep(const RunSettings& given) {
   result.complete = !outcome.interrupted;
   result.filter = settings.filter.text();
   result.profile = settings.profile.info;
+  if (settings.backend == "cuda") result.profile.search = format_tiers(settings.profile.search.tiers);
   result.seed = settings.seed;
   result.backend = settings.backend;
-  result.manifest = make_manifest(library_versions(), settings.backend, settings.threads);
+  result.manifest = make_manifest(library_versions(), settings.backend, settings.threads, gpu_before);
+  if (gpu_before.is_object()) result.manifest["gpu_afterwards"] = sweep.describe_gpu().value_or(Json());
   const auto verdicts = verdicts_of(result.controls);
   for (auto& comparison : sweep.comparisons())
     if (comparison.suite != "control") result.comparisons.push_back(std::move(comparison));

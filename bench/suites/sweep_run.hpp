@@ -15,6 +15,9 @@ struct RunSettings {
   std::filesystem::path directory;
   std::filesystem::path selections;         ///< policy files given by the user; empty: made from this run's records
   bool resume = false;
+  /// Folders of other runs whose rows are taken over instead of being measured again. They must have been made with the
+  /// same settings, the filter and the policy files excepted, and on this machine; where two hold the same piece, the first counts.
+  std::vector<std::filesystem::path> imports;
   std::vector<std::string> benchmark_arguments;
   std::function<void(const Progress&)> progress;
   const volatile std::sig_atomic_t* interrupted = nullptr;

@@ -6,6 +6,7 @@
 #include "bench/suites/registry.hpp"
 #include "bench/verbs/verbs.hpp"
 #include "bench/workers/channel.hpp"
+#include "kernels/cudnn/version.hpp"
 
 namespace detbench {
 namespace {
@@ -31,7 +32,8 @@ Verb add_env_verb(CLI::App& program) {
   auto json = std::make_shared<bool>(false);
   app->add_flag("--json", *json, "print the manifest as JSON, as it stands in result files");
   return [json] {
-    auto manifest = make_manifest(library_versions(), "cpu", available_cores());
+    const auto gpu = describe_gpu();
+    auto manifest = make_manifest(library_versions(), gpu ? "cuda" : "cpu", available_cores(), gpu.value_or(Json()));
     if (*json) {
       std::cout << manifest.dump(2) << "\n";
       return exit_ok;
@@ -41,8 +43,9 @@ Verb add_env_verb(CLI::App& program) {
     print_object(manifest, "");
     fmt::print("worker_environment\n");
     for (const auto& [name, value] : worker_environment()) fmt::print("  {:<22} {}\n", name, value);
-    auto cuda = make_cuda_device();
-    fmt::print("{:<24} {}\n", "cuda", cuda ? (*cuda)->name() : cuda.error().text);
+    fmt::print("{:<24} {}\n", "cuda", gpu ? gpu->value("name", "") : gpu.error().text);
+    const auto cudnn = cudnn_version();
+    fmt::print("{:<24} {}\n", "cudnn", cudnn ? *cudnn : cudnn.error().text);
     const auto warnings = machine_warnings();
     for (const auto& warning : warnings) fmt::print("warning: {}\n  remedy: {}\n", warning.text, warning.remedy);
     if (warnings.empty()) fmt::print("no warnings\n");

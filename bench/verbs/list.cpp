@@ -14,21 +14,22 @@ Verb add_list_verb(CLI::App& program) {
   app->footer("Example: detbench list 'op:conv_wgrad layer:block_1_* provider:onednn' --profile smoke");
   struct Options {
     std::vector<std::string> filter;
-    std::string profile = "quick", backend = "cpu", selections;
+    std::string profile = "quick", backend = "cpu", selections, search;
     bool problems = false;
   };
   auto options = std::make_shared<Options>();
   app->add_option("FILTER", options->filter, "key:glob terms, or a case or problem id");
   app->add_option("--profile", options->profile, "smoke, quick, standard or full")->capture_default_str();
   app->add_option("--backend", options->backend, "cpu or cuda")->capture_default_str();
+  app->add_option("--search", options->search, "tiers of GPU libraries' configurations: t0,t1,t2,t3 or all");
   app->add_option("--selections", options->selections, "policy files for train steps");
   app->add_flag("--problems", options->problems, "the problems alone, without asking any library");
   return [options]() -> int {
     auto filter = Filter::parse(options->filter);
     if (!filter) return fail(filter.error());
-    auto profile = find_profile(options->profile);
-    if (!profile) return fail({"'" + options->profile + "' is no profile: " + profile_names() + " are", Reason::Kind::invalid_input});
-    const auto registry = make_registry(options->selections);
+    auto profile = profile_of(options->profile, options->backend, options->search);
+    if (!profile) return fail(profile.error());
+    const auto registry = make_registry(options->selections, profile->search);
     auto planned = plan_comparisons(registry, *profile, *filter);
     if (!planned) return fail(planned.error());
     auto steps = plan_train_steps(registry, *profile, *filter);
@@ -46,7 +47,7 @@ Verb add_list_verb(CLI::App& program) {
     }
     SweepSettings settings;
     settings.profile = profile->info;
-    settings.worker_arguments = {"--backend", options->backend, "--selections", options->selections};
+    settings.worker_arguments = {"--backend", options->backend, "--selections", options->selections, "--search", format_tiers(profile->search.tiers)};
     settings.wanted = [&](const Problem& problem, const Algorithm& algorithm) { return filter->accepts(problem, algorithm); };
     Sweep sweep(settings, nullptr, {});
     if (auto listed = sweep.list_only(*planned); !listed) return fail(listed.error());

@@ -64,8 +64,8 @@ std::string timestamp_folder() {
 }
 
 struct RunOptions {
-  std::vector<std::string> filter;
-  std::string profile = "quick", out, resume, selections, backend = "cpu", benchmark_filter;
+  std::vector<std::string> filter, imports;
+  std::string profile = "quick", out, resume, selections, backend = "cpu", search;
   std::uint64_t seed = 1;
   int threads = 0;
   bool strict = false;
@@ -84,16 +84,17 @@ Result<RunSettings> settings_of(const RunOptions& options, const CLI::App& app, 
     settings.benchmark_arguments.push_back(extra);
   }
   if (!options.resume.empty()) {
-    for (const char* name : {"--profile", "--out", "--seed", "--threads", "--selections", "--backend"})
+    for (const char* name : {"--profile", "--out", "--seed", "--threads", "--selections", "--backend", "--search"})
       if (app.count(name) > 0) return invalid_input(std::string(name) + " and --resume exclude each other: a resumed run keeps its settings");
     if (!words.empty()) return invalid_input("a filter and --resume exclude each other: a resumed run keeps its settings");
     auto earlier = settings_of_earlier_run(options.resume);
     if (!earlier) return earlier;
     earlier->benchmark_arguments = settings.benchmark_arguments;
+    earlier->imports.assign(options.imports.begin(), options.imports.end());
     return earlier;
   }
-  auto profile = find_profile(options.profile);
-  if (!profile) return invalid_input("'" + options.profile + "' is no profile: " + profile_names() + " are");
+  auto profile = profile_of(options.profile, options.backend, options.search);
+  if (!profile) return tl::unexpected(profile.error());
   settings.profile = *profile;
   auto filter = Filter::parse(words);
   if (!filter) return tl::unexpected(filter.error());
@@ -101,13 +102,16 @@ Result<RunSettings> settings_of(const RunOptions& options, const CLI::App& app, 
   settings.seed = options.seed;
   settings.threads = options.threads;
   if (options.threads < 0 || options.threads > 1024) return invalid_input("--threads " + std::to_string(options.threads) + " is out of range: 1 to 1024, or 0 for every core");
-  if (options.backend != "cpu" && options.backend != "cuda") return invalid_input("'" + options.backend + "' is no backend: cpu and cuda are");
   if (options.backend == "cuda") {
-    if (auto device = make_cuda_device(); !device) return failure(device.error().text);
+    // Asked of a worker: this process never touches a device.
+    SweepSettings ask;
+    ask.worker_arguments = {"--backend", "cuda"};
+    if (auto gpu = Sweep(ask, nullptr, {}).describe_gpu(); !gpu) return failure(gpu.error().text);
   }
   if (!options.selections.empty() && !std::filesystem::is_directory(options.selections))
     return invalid_input("'" + options.selections + "' is no folder of policy files: --selections takes the `policies` folder of a run");
   settings.backend = options.backend;
+  settings.imports.assign(options.imports.begin(), options.imports.end());
   settings.selections = options.selections;
   settings.directory = options.out.empty() ? timestamp_folder() : options.out;
   return settings;
@@ -127,9 +131,11 @@ Verb add_run_verb(CLI::App& program) {
   app->add_option("--profile", options->profile, "smoke, quick, standard or full")->capture_default_str();
   app->add_option("--out", options->out, "folder for result.json, journal and policies (default results/local/<time>)");
   app->add_option("--resume", options->resume, "continue the interrupted run in this folder");
+  app->add_option("--import", options->imports, "take over what the run in this folder measured with the same settings; can be repeated")->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app->add_option("--seed", options->seed, "of inputs, schedules and stressors")->capture_default_str();
   app->add_option("--threads", options->threads, "CPU threads of the baseline; 0: every core")->capture_default_str();
   app->add_option("--backend", options->backend, "cpu or cuda")->capture_default_str();
+  app->add_option("--search", options->search, "tiers of GPU libraries' configurations: t0,t1,t2,t3 or all (default: the profile's)");
   app->add_option("--selections", options->selections, "policy files for train steps, instead of those made from this run");
   app->add_flag("--strict", options->strict, "exit with 1 when a claim was broken");
   app->allow_extras();

@@ -11,9 +11,15 @@ Verb add_worker_verb(CLI::App& program) {
   auto selections = std::make_shared<std::string>();
   auto backend = std::make_shared<std::string>("cpu");
   app->add_option("--selections", *selections, "folder of policy files");
+  auto tiers = std::make_shared<std::string>("t0,t1");
   app->add_option("--backend", *backend, "cpu or cuda");
-  return [selections, backend] {
-    const auto registry = make_registry(*selections);
+  app->add_option("--search", *tiers, "tiers of configurations");
+  return [selections, backend, tiers]() -> int {
+    AlgorithmSearch search;
+    auto parsed = parse_tiers(*tiers);
+    if (!parsed) return fail(parsed.error());
+    search.tiers = *parsed;
+    const auto registry = make_registry(*selections, search);
     ServeHooks hooks;
     hooks.make_device = *backend == "cuda" ? MakeDevice(make_cuda_device) : MakeDevice(make_cpu_device);
     hooks.train_step_facts = [&registry](const Problem& problem, const Algorithm& algorithm, const Inputs& inputs, Device& device) {

@@ -31,8 +31,11 @@ Journal::~Journal() {
   if (fd_ >= 0) close(fd_);
 }
 
-Status Journal::append(const Json& line) {
-  const std::string text = line.dump() + "\n";
+Status Journal::append(const Json& line) { return append(std::vector<Json>{line}); }
+
+Status Journal::append(const std::vector<Json>& lines) {
+  std::string text;
+  for (const auto& line : lines) text += line.dump() + "\n";
   for (std::size_t done = 0; done < text.size();) {
     const auto n = write(fd_, text.data() + done, text.size() - done);
     if (n < 0 && errno == EINTR) continue;

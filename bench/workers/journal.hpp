@@ -18,6 +18,8 @@ class Journal {
   Journal& operator=(Journal&&) = delete;
   ~Journal();
   Status append(const Json& line);
+  /// Many lines with one sync.
+  Status append(const std::vector<Json>& lines);
 
  private:
   explicit Journal(int fd) : fd_(fd) {}

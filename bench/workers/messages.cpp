@@ -14,11 +14,18 @@ Result<T> guarded(const Json& json, Read read) {
 }
 
 Json to_json(const DeviceConfiguration& c) {
-  return {{"threads", c.threads}, {"alignment_bytes", c.alignment_bytes}, {"offset_bytes", c.offset_bytes}, {"placement_seed", c.placement_seed}};
+  return {{"threads", c.threads},
+          {"alignment_bytes", c.alignment_bytes},
+          {"offset_bytes", c.offset_bytes},
+          {"placement_seed", c.placement_seed},
+          {"allocator", c.allocator == Allocator::pool ? "pool" : "plain"},
+          {"sm_count_target", c.sm_count_target},
+          {"multiprocessors", c.multiprocessors}};
 }
 DeviceConfiguration read_configuration(const Json& j) {
   return {j.at("threads").get<int>(), j.at("alignment_bytes").get<std::size_t>(), j.at("offset_bytes").get<std::size_t>(),
-          j.at("placement_seed").get<std::uint64_t>()};
+          j.at("placement_seed").get<std::uint64_t>(), j.at("allocator").get<std::string>() == "pool" ? Allocator::pool : Allocator::plain,
+          j.at("sm_count_target").get<int>(), j.at("multiprocessors").get<int>()};
 }
 Json to_json(const Inputs& inputs) { return {{"fill", std::string(to_text(inputs.fill))}, {"seed", inputs.seed}}; }
 Inputs read_inputs(const Json& j) {
@@ -71,7 +78,9 @@ Result<Offer> read_offer(const Json& json) {
 }
 
 Json to_json(const ProbeSettings& s) {
-  return {{"inputs", to_json(s.inputs)}, {"repeat", s.repeat}, {"load", s.load}, {"configurations", s.configurations},
+  Json left_out = Json::array();
+  for (const auto scope : s.left_out) left_out.push_back(std::string(to_text(scope)));
+  return {{"left_out", left_out}, {"inputs", to_json(s.inputs)}, {"repeat", s.repeat}, {"load", s.load}, {"configurations", s.configurations},
           {"base", to_json(s.base)}, {"slow_limit_s", s.slow_limit_s}, {"load_limit_s", s.load_limit_s},
           {"oversubscribe_limit_s", s.oversubscribe_limit_s}};
 }
@@ -82,6 +91,8 @@ Result<ProbeSettings> read_probe_settings(const Json& json) {
     s.repeat = j.at("repeat").get<std::uint32_t>();
     s.load = j.at("load").get<std::uint32_t>();
     s.configurations = j.at("configurations").get<std::uint32_t>();
+    for (const auto& text : j.at("left_out"))
+      if (const auto scope = parse_scope(text.get<std::string>())) s.left_out.push_back(*scope);
     s.base = read_configuration(j.at("base"));
     s.slow_limit_s = j.at("slow_limit_s").get<double>();
     s.load_limit_s = j.at("load_limit_s").get<double>();

@@ -1,7 +1,9 @@
 // What parent and workers say to each other, as JSON lines. Requests:
 //   {"do":"list","problem":P}                         -> {"offers":[...]} or {"error":...}
+//   {"do":"build","problem":P,"algorithms":[A],"settings":S} -> {"built":N}: plans built ahead, on every core
+//   {"do":"gpu"}                                      -> {"gpu":OBJECT} or {"error":...}: for the manifest
 //   {"do":"probe","problem":P,"algorithm":A,"settings":S} -> {"report":...}
-//   {"do":"once","problem":P,"algorithm":A,"settings":S,"baseline":HEX} -> {"digest":HEX,"file":PATH|null} or {"error":...}
+//   {"do":"once","problem":P,"algorithm":A,"settings":S,"baseline":HEX} -> {"digest":HEX,"notes":{}} or {"error":...}
 //   {"do":"time","comparisons":[...],...}             -> a stream of {"samples":...}, {"finished":...}, {"done":true}
 #pragma once
 

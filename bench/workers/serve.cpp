@@ -4,6 +4,8 @@
 
 #include <fstream>
 
+#include "bench/core/plans_ahead.hpp"
+#include "bench/records/manifest.hpp"
 #include "bench/workers/timing_worker.hpp"
 
 namespace detbench {
@@ -18,9 +20,14 @@ class Server {
 
   Status answer(const Json& request) {
     const auto what = request.value("do", "");
-    if (what == "list") return channel_.send(list(request));
-    if (what == "probe") return channel_.send(probe(request));
-    if (what == "once") return channel_.send(once(request));
+    if (what == "list") return send(list(request));
+    if (what == "probe") return send(probe(request));
+    if (what == "once") return send(once(request));
+    if (what == "build") return send(build(request));
+    if (what == "gpu") {
+      const auto gpu = describe_gpu();
+      return send(gpu ? Json{{"gpu", *gpu}} : error_reply(gpu.error()));
+    }
     if (what == "time") {
       auto plan = read_timing_plan(request);
       if (!plan) return channel_.send(error_reply(plan.error()));
@@ -30,6 +37,12 @@ class Server {
   }
 
  private:
+  /// After a sticky CUDA error the device refuses even an event; the parent is told and starts a fresh worker.
+  Status send(Json reply) {
+    if (device_ && device_->kind() == DeviceKind::cuda && !device_->make_event()) reply["poisoned"] = true;
+    return channel_.send(reply);
+  }
+
   struct Case {
     const Operation* operation;
     Problem problem;
@@ -88,13 +101,33 @@ class Server {
     return {{"offers", offers}, {"flops", cost.flops}, {"bytes", cost.bytes}};
   }
 
+  /// Builds the plans of a comparison's arms ahead of their turns; plans of the comparison before are dropped.
+  Json build(const Json& request) {
+    auto problem = parse_problem_id(request.value("problem", ""));
+    if (!problem) return error_reply(problem.error());
+    auto operation = operation_of(*problem);
+    if (!operation) return error_reply(operation.error());
+    auto settings = read_probe_settings(request.value("settings", Json::object()));
+    if (!settings) return error_reply(settings.error());
+    std::vector<Algorithm> algorithms;
+    for (const auto& json : request.value("algorithms", Json::array())) {
+      auto algorithm = read_algorithm(json);
+      if (!algorithm) return error_reply(algorithm.error());
+      algorithms.push_back(std::move(*algorithm));
+    }
+    plans_.clear();
+    const auto threads = static_cast<unsigned>(available_cores());
+    return {{"built", plans_.build(**operation, *problem, algorithms, hooks_.make_device, settings->base, threads)}};
+  }
+
   Json probe(const Json& request) {
     auto asked = read_case(request);
     if (!asked) return error_reply(asked.error());
     ProbeReply reply;
-    reply.report = probe_arm(*asked->operation, asked->problem, asked->algorithm, asked->settings, hooks_.make_device, references_);
+    const auto operation = with_plans_ahead(*asked->operation, plans_);
+    reply.report = probe_arm(*operation, asked->problem, asked->algorithm, asked->settings, hooks_.make_device, references_);
+    const auto where = device(asked->settings.base);
     if (reply.report.status == RunStatus::ok && hooks_.train_step_facts) {
-      auto where = device(asked->settings.base);
       if (where) reply.train_step = hooks_.train_step_facts(asked->problem, asked->algorithm, asked->settings.inputs, **where);
     }
     return {{"report", to_json(reply)}};
@@ -113,13 +146,14 @@ class Server {
       for (const auto& output : run->outputs) file.write(reinterpret_cast<const char*>(output.data()), static_cast<std::streamsize>(output.size()));
       if (!file) return error_reply({"the scratch file for a witness cannot be written", Reason::Kind::failed});
     }
-    return {{"digest", to_hex(run->digest)}};
+    return {{"digest", to_hex(run->digest)}, {"notes", run->notes}};
   }
 
   LineChannel& channel_;
   const Registry& registry_;
   const ServeHooks& hooks_;
   ReferenceCache references_;
+  PlansAhead plans_;
   std::unique_ptr<Device> device_;
 };
 

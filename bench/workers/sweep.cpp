@@ -150,9 +150,11 @@ void Sweep::build_ahead(const Comparison& comparison) {
   tell("probe", comparison.id);
 }
 
-Json Sweep::describe_gpu() {
-  const auto answer = ask({{"do", "gpu"}}, settings_.arm_timeout_s);
-  return answer && answer->contains("gpu") ? (*answer)["gpu"] : Json();
+Result<Json> Sweep::describe_gpu() {
+  auto answer = ask({{"do", "gpu"}}, settings_.arm_timeout_s);
+  if (!answer) return failure("a worker that was asked for the GPU ended: " + answer.error().reason);
+  if (answer->contains("error")) return tl::unexpected(read_reason((*answer)["error"]));
+  return (*answer)["gpu"];
 }
 
 Status Sweep::probe(Comparison& comparison) {

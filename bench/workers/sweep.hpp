@@ -46,6 +46,7 @@ struct SweepSettings {
   std::vector<std::string> benchmark_arguments;
   double oversubscribe_limit_s = 1e9;     ///< see ProbeSettings
   double arm_timeout_s = 120;             ///< the watchdog's bound for one arm's probe
+  bool builds_ahead = false;              ///< plans of a comparison are built side by side before its arms are probed
   std::function<bool(const Problem&, const Algorithm&)> wanted;  ///< FILTER; empty: everything
   std::function<void(const Progress&)> progress;
   const volatile std::sig_atomic_t* interrupted = nullptr;
@@ -62,6 +63,8 @@ class Sweep {
   Status measure(const std::vector<PlannedComparison>& planned);
   /// The first phase alone: which arms there are.
   Status list_only(const std::vector<PlannedComparison>& planned);
+  /// The GPU as a worker sees it now (bench/records/manifest.hpp); the reason without one.
+  Result<Json> describe_gpu();
   bool interrupted() const { return settings_.interrupted != nullptr && *settings_.interrupted != 0; }
 
   /// What was found so far, in planned order; timed or not.
@@ -76,6 +79,7 @@ class Sweep {
   Status note(const Json& line);
   Result<std::vector<Comparison*>> list_all(const std::vector<PlannedComparison>& planned);
   Status probe(Comparison& comparison);
+  void build_ahead(const Comparison& comparison);
   Status run_processes(std::vector<Comparison*> comparisons);
   Status time(std::vector<Comparison*> comparisons);
   Status take_timing(Comparison& comparison, const Json& line);

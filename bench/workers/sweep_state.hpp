@@ -15,6 +15,7 @@ struct Sweep::Arm {
   std::optional<ProbeReply> reply;
   std::vector<std::string> process_digests;  ///< one per fresh process
   std::string process_failure;
+  std::map<std::string, int> process_selections;  ///< what a picking arm picked, with how many processes did so
   std::optional<Timing> timing;
 
   bool alive() const { return status == RunStatus::ok; }

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <utility>
 
+#include "bench/core/plans_ahead.hpp"
 #include "bench/core/schedule.hpp"
 #include "bench/core/timing.hpp"
 #include "bench/gbench/runner.hpp"
@@ -55,6 +57,10 @@ class LiveComparison {
     live->twin_store_ = std::make_unique<TensorStore>(*live->device_, *live->stream_);
     const auto* operation = registry.find(comparison.problem.op);
     if (!operation) return invalid_input("'" + comparison.problem.op + "' is no op of this program");
+    // Compiled side by side: one by one they would keep the GPU waiting for most of a sweep.
+    if (live->device_->kind() == DeviceKind::cuda)
+      live->plans_.build(*operation, comparison.problem, comparison.arms, make_device, plan.base, static_cast<unsigned>(available_cores()));
+    live->operation_ = with_plans_ahead(*operation, live->plans_);
     // The largest workspace first: every arm then shares it, instead of leaving a smaller one behind.
     if (comparison.workspace_bytes > 0)
       if (auto reserved = live->store_->workspace(comparison.workspace_bytes); !reserved) return tl::unexpected(reserved.error());
@@ -62,7 +68,7 @@ class LiveComparison {
       in_flight.at(index, i);
       const bool twin = i == comparison.arms.size();
       const auto& algorithm = comparison.arms[twin ? comparison.twin_of : i];
-      auto op = PreparedOp::make(*operation, comparison.problem, algorithm, plan.inputs, *live->device_, *live->stream_,
+      auto op = PreparedOp::make(*live->operation_, comparison.problem, algorithm, plan.inputs, *live->device_, *live->stream_,
                                  twin ? *live->twin_store_ : *live->store_);
       live->arms_.push_back({});
       auto& arm = live->arms_.back();
@@ -87,6 +93,11 @@ class LiveComparison {
     if (arm.failed) return tl::unexpected(*arm.failed);
     auto sample = time_sample(*arm.op, *stream_, arm.iterations, TimingSettings{}, aids_);
     if (!sample) {
+      // After a sticky CUDA error no other arm could be timed here either: the parent marks this one and goes on elsewhere.
+      if (device_->kind() == DeviceKind::cuda && !device_->make_event()) {
+        std::fprintf(stderr, "ending after: %s\n", sample.error().text.c_str());
+        _exit(EXIT_FAILURE);
+      }
       arm.failed = sample.error();
       return sample;
     }
@@ -114,6 +125,8 @@ class LiveComparison {
     std::optional<Digest> digest;
     std::optional<Reason> failed;
   };
+  PlansAhead plans_;
+  std::unique_ptr<Operation> operation_;
   std::unique_ptr<Device> device_;
   std::unique_ptr<Stream> stream_;
   TimingAids aids_;

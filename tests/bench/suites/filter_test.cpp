@@ -56,12 +56,12 @@ TEST(Filter, NonsenseIsRefusedInOneLineThatNamesIt) {
 
 TEST(Profile, NamesAreKnownAndNonsenseIsNot) {
   for (const char* name : {"smoke", "quick", "standard", "full"}) {
-    const auto profile = find_profile(name);
+    const auto profile = find_profile(name, "cpu");
     ASSERT_TRUE(profile);
     EXPECT_EQ(profile->info.name, name);
     EXPECT_GE(profile->info.blocks, 5U);
   }
-  EXPECT_FALSE(find_profile("quickest"));
+  EXPECT_FALSE(find_profile("quickest", "cpu"));
 }
 
 TEST(Replay, WordsSurviveAShell) {
