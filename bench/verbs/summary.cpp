@@ -25,6 +25,8 @@ void print_summary(const ResultFile& result) {
     fmt::print("  {:<10} {} differ, {} without a difference, {} untested\n", to_text(scope), seen, verdicts[ScopeVerdict::no_difference],
                verdicts[ScopeVerdict::untested]);
   }
+  const auto expected = std::count_if(result.controls.begin(), result.controls.end(), [](const ControlResult& c) { return c.as_expected; });
+  fmt::print("  {} of {} controls as expected\n", expected, result.controls.size());
   for (const auto& control : result.controls)
     if (!control.as_expected) fmt::print("  control {} ({}): {}\n", control.name, to_text(control.scope), control.note);
   const auto worst = [](RunStatus status) {
@@ -42,6 +44,8 @@ int exit_code(const ResultFile& result, bool strict) {
   const auto any = [&](auto condition) { return std::any_of(result.records.begin(), result.records.end(), condition); };
   if (any([](const Record& r) { return r.status == RunStatus::incorrect; })) return exit_wrong;
   if (strict && any([](const Record& r) { return r.claim_verdict == ClaimVerdict::broken; })) return exit_wrong;
+  // Controls alone were asked for.
+  if (result.records.empty() && std::any_of(result.controls.begin(), result.controls.end(), [](const ControlResult& c) { return c.runs > 0; })) return exit_ok;
   // A row that crashed is recorded, and the sweep went on; only when nothing at all ran could this run not be done.
   if (any([](const Record& r) { return r.status == RunStatus::ok; })) return exit_ok;
   if (any([](const Record& r) { return r.status == RunStatus::crashed || r.status == RunStatus::timed_out || r.status == RunStatus::out_of_memory; }))
