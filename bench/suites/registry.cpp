@@ -7,6 +7,7 @@
 #include "kernels/convolution/operation.hpp"
 #include "kernels/cudnn/version.hpp"
 #include "kernels/device/onednn.hpp"
+#include "kernels/matmul/matmul_operation.hpp"
 #include "kernels/matmul/operation.hpp"
 #include "kernels/normalization/batch_norm.hpp"
 #include "kernels/reduction/sum.hpp"
@@ -19,6 +20,7 @@ Registry make_registry(const std::filesystem::path& selections, const AlgorithmS
   registry.add(make_control_operation());
   for (Direction direction : all_directions) registry.add(make_convolution_operation(direction));
   for (DensePass pass : all_dense_passes) registry.add(make_dense_operation(pass));
+  registry.add(make_matmul_operation());
   for (auto& operation : make_batch_norm_operations()) registry.add(std::move(operation));
   registry.add(make_sum_operation());
   registry.add(make_scatter_add_operation());

@@ -3,11 +3,13 @@
 //   dgrad    diff_src[n,c]:     for k: fma(diff_dst[n,k], weights[k,c], acc).
 //   wgrad    diff_weights[k,c]: for n: fma(diff_dst[n,k], src[n,c], acc); diff_bias[k]: for n: acc + diff_dst[n,k].
 // Weights are the large tensor here, so they are read once, as they lie; the activations are what is transposed.
-// bf16 storage: inputs are widened to f32, activations' results rounded to nearest even once, at the end.
+// f16 and bf16 storage: inputs are widened to f32, activations' results rounded to nearest even once, at the end.
+// On a GPU the same chains are walked by the kernels of cuda_products.cu.
 #include <algorithm>
 
 #include "kernels/device/ordered_products.hpp"
 #include "kernels/matmul/operation.hpp"
+#include "kernels/matmul/product_providers.hpp"
 #include "kernels/tensor/float_formats.hpp"
 
 namespace detbench {
@@ -18,9 +20,9 @@ using ordered::panel_columns;
 constexpr std::int64_t panels_of(std::int64_t columns) { return (columns + panel_columns - 1) / panel_columns; }
 constexpr std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-bool is_bf16(const TensorSpec& spec) { return spec.type == DataType::bf16; }
+bool is_narrow(const TensorSpec& spec) { return spec.type != DataType::f32; }
 std::size_t widened_bytes(const TensorSpec& spec) {
-  return is_bf16(spec) ? aligned(static_cast<std::size_t>(element_count(spec.shape)) * sizeof(float)) : 0;
+  return is_narrow(spec) ? aligned(static_cast<std::size_t>(element_count(spec.shape)) * sizeof(float)) : 0;
 }
 
 /// Transposed activations: forward panels [n / 32][c][32] of src, dgrad [k][n] of diff_dst; wgrad none.
@@ -101,7 +103,7 @@ class FixedOrderOp final : public Op {
     for (auto [tensors, slots] : {std::pair{inputs, &inputs_}, {outputs, &outputs_}})
       for (const auto& tensor : tensors) {
         Slot slot{tensor, static_cast<float*>(tensor.region.data)};
-        if (is_bf16(tensor.spec)) slot.values = reinterpret_cast<float*>(memory);
+        if (is_narrow(tensor.spec)) slot.values = reinterpret_cast<float*>(memory);
         memory += widened_bytes(tensor.spec);
         slots->push_back(std::move(slot));
       }
@@ -110,11 +112,11 @@ class FixedOrderOp final : public Op {
 
   Status enqueue() override {
     for (auto& slot : inputs_) {
-      if (!is_bf16(slot.tensor.spec)) continue;
+      if (!is_narrow(slot.tensor.spec)) continue;
       const auto* source = static_cast<const std::uint16_t*>(slot.tensor.region.data);
       const auto elements = element_count(slot.tensor.spec.shape);
 #pragma omp parallel for schedule(static)
-      for (std::int64_t i = 0; i < elements; ++i) slot.values[i] = float_from_bf16(source[i]);
+      for (std::int64_t i = 0; i < elements; ++i) slot.values[i] = is_f16(slot) ? float_from_f16(source[i]) : float_from_bf16(source[i]);
     }
     const auto in = [&](int i) { return inputs_[i].values; };
     switch (p_.pass) {
@@ -123,11 +125,11 @@ class FixedOrderOp final : public Op {
       case DensePass::wgrad: wgrad(p_, kernels_, in(0), in(1), outputs_[0].values, outputs_[1].values); break;
     }
     for (auto& slot : outputs_) {
-      if (!is_bf16(slot.tensor.spec)) continue;
+      if (!is_narrow(slot.tensor.spec)) continue;
       auto* target = static_cast<std::uint16_t*>(slot.tensor.region.data);
       const auto elements = element_count(slot.tensor.spec.shape);
 #pragma omp parallel for schedule(static)
-      for (std::int64_t i = 0; i < elements; ++i) target[i] = bf16_from_float(slot.values[i]);
+      for (std::int64_t i = 0; i < elements; ++i) target[i] = is_f16(slot) ? f16_from_float(slot.values[i]) : bf16_from_float(slot.values[i]);
     }
     return {};
   }
@@ -137,6 +139,7 @@ class FixedOrderOp final : public Op {
     Tensor tensor;
     float* values;  ///< the tensor itself, or its widened copy
   };
+  static bool is_f16(const Slot& slot) { return slot.tensor.spec.type == DataType::f16; }
   DenseProblem p_;
   const ordered::Kernels& kernels_;
   std::vector<Slot> inputs_, outputs_;
@@ -193,6 +196,7 @@ class FixedOrderDense final : public Provider {
     const auto p = parse_dense(problem);
     if (!p) return tl::unexpected(p.error());
     if (auto status = supported(*p, device); !status) return tl::unexpected(status.error());
+    if (device.kind() == DeviceKind::cuda) return plan_fixed_product_on_gpu(problem, algorithm);
     if (algorithm.name != "direct") return invalid_input("fixed_order answers " + problem.op + " by direct, not by '" + algorithm.name + "'");
     for (const auto& [key, value] : algorithm.options)
       if (key != "isa") return invalid_input("option " + key + "=" + value + " is none of fixed_order's: isa=avx2 is");
@@ -203,10 +207,8 @@ class FixedOrderDense final : public Provider {
 
  private:
   static Status supported(const DenseProblem& p, Device& device) {
-    if (device.kind() != DeviceKind::cpu) return unsupported("these fixed-order kernels run on the CPU");
-    if (p.types.tf32) return unsupported("tensor cores have no order that can be fixed: fixed_order is f32 and bf16 only");
-    if (p.types.storage == DataType::f16) return unsupported("fixed_order on a CPU has no f16 storage");
-    return {};
+    if (p.types.tf32) return unsupported(no_tf32_order);
+    return device.kind() == DeviceKind::cuda ? can_run_fixed_products_on_gpu() : Status{};
   }
 };
 

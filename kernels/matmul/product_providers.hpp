@@ -1,0 +1,35 @@
+// Providers that answer matmul and the dense layers alike, through kernels/matmul/product.hpp.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "kernels/matmul/product.hpp"
+#include "kernels/search.hpp"
+
+namespace detbench {
+
+inline constexpr const char* no_tf32_order =
+    "tensor cores have no order that can be fixed: ours are f32, and f16 and bf16 storage with f32 sums";
+
+/// Lengths of a part that are offered for split_k_atomic and split_k_fixed where k is longer: numbers of the format. Any
+/// other from 1 to 2^24 can be named.
+inline constexpr std::int64_t split_chunks[] = {1024, 256, 4096};
+std::string split_name(const std::string& algorithm, std::int64_t chunk);  ///< "split_k_fixed[CHUNK=1024]"
+Result<std::int64_t> parse_split_name(const std::string& algorithm, const std::string& name);
+
+/// Provider `cuda`: split_k_atomic and split_k_fixed, the same tile kernel with the parts joined by atomics or in
+/// ascending order (kernels/matmul/cuda_products.hpp). split_k_fixed has the bits of the CPU's fixed_order algorithm of
+/// that name. Absent in builds without CUDA.
+std::unique_ptr<Provider> make_cuda_products(const AlgorithmSearch& search);
+
+/// fixed_order:direct on a GPU: the bits of the CPU's fixed_order:direct. Unsupported in builds without CUDA.
+Status can_run_fixed_products_on_gpu();
+Result<std::unique_ptr<Plan>> plan_fixed_product_on_gpu(const Problem& problem, const Algorithm& algorithm);
+
+/// Provider `cublas`: cublasGemmEx under the arms of kernels/matmul/cublas_arms.hpp. Provider `cublaslt`: every algorithm,
+/// configured as the tiers of `search` say (kernels/cublas/lt_search.hpp). Absent in builds without cuBLAS.
+std::unique_ptr<Provider> make_cublas_products(const AlgorithmSearch& search);
+std::unique_ptr<Provider> make_cublaslt_products(const AlgorithmSearch& search);
+
+}  // namespace detbench

@@ -1,0 +1,14 @@
+#include "kernels/matmul/product_providers.hpp"
+
+namespace detbench {
+namespace {
+
+constexpr const char* absent_reason = "this build has no CUDA toolkit: install one and configure with DETBENCH_CUDA=ON";
+
+}  // namespace
+
+std::unique_ptr<Provider> make_cuda_products(const AlgorithmSearch&) { return make_absent_provider("cuda", absent_reason); }
+Status can_run_fixed_products_on_gpu() { return unsupported(absent_reason); }
+Result<std::unique_ptr<Plan>> plan_fixed_product_on_gpu(const Problem&, const Algorithm&) { return unsupported(absent_reason); }
+
+}  // namespace detbench
