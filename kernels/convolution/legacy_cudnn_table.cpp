@@ -34,6 +34,9 @@ constexpr AlgorithmRow rows[] = {
 /// to reach 3.3 times the norm-wise bound of a direct sum. A transform by FFT adds log2 of its length in roundoffs, less.
 constexpr double transform_bound_constant = 8;
 
+/// The roundoff of f16 over that of f32, in which bounds are counted: what sums made in f16 may err more.
+constexpr double f16_over_f32_roundoff = 0x1p13;
+
 constexpr std::string_view pad_prefix = "pad+", pick_prefix = "pick:";
 
 bool same(const Algorithm& a, const Algorithm& b) { return a.name == b.name && a.options == b.options; }
@@ -109,10 +112,14 @@ Algorithm to_algorithm(const Arm& arm, const std::string& cudnn_version) {
     algorithm.options["ws"] = std::to_string(arm.workspace_cap_bytes);
     if (arm.deterministic_rows_only) algorithm.options["rows"] = "deterministic";
   }
+  if (arm.half_compute) {
+    algorithm.options["compute"] = "f16";
+    algorithm.bound_constant = f16_over_f32_roundoff;
+  }
   // A pick may turn out to be a transform.
   if (arm.choice != Choice::named || arm.row->transform) {
     algorithm.sum_of_products = false;
-    algorithm.bound_constant = transform_bound_constant;
+    algorithm.bound_constant *= transform_bound_constant;
   }
   return algorithm;
 }
@@ -140,7 +147,9 @@ Result<Arm> parse_arm(Direction direction, const Algorithm& algorithm) {
   if (!known)
     return invalid_input("cudnn_legacy:" + algorithm.name.substr(0, 100) + " needs the option math=default, tensor_op, "
                          "tensor_op_allow_conversion or fma, not math='" + math.substr(0, 60) + "'");
-  if (arm.choice != Choice::named) {
+  if (arm.choice == Choice::named) {
+    arm.half_compute = option("compute") == "f16";
+  } else {
     const auto cap = option("ws");
     const auto [end, error] = std::from_chars(cap.data(), cap.data() + cap.size(), arm.workspace_cap_bytes);
     if (error != std::errc() || end != cap.data() + cap.size())

@@ -46,7 +46,7 @@ enum class Choice {
   find_ex    ///< cudnnFindConvolution...AlgorithmEx: the fastest one measured when the plan is made
 };
 
-/// One arm. Names: "implicit_gemm@math=fma"; "pad+" before it where the image gets zeros by hand (pad.hpp);
+/// One arm. Names: "implicit_gemm@math=fma", "implicit_gemm@compute=f16,math=tensor_op" where sums are made in f16; "pad+" before it where the image gets zeros by hand (pad.hpp);
 /// "pick:get_v7@math=fma,ws=1073741824" and "pick:find_ex@math=fma,rows=deterministic,ws=1073741824" for the picks, whose
 /// workspace cap in bytes decides with them, and which may be held to the rows that the library calls deterministic.
 struct Arm {
@@ -54,6 +54,7 @@ struct Arm {
   Choice choice = Choice::named;
   const AlgorithmRow* row = nullptr;  ///< set when named
   Math math = Math::default_math;
+  bool half_compute = false;             ///< of a named one
   std::size_t workspace_cap_bytes = 0;   ///< of a pick
   bool deterministic_rows_only = false;  ///< of a pick
   bool operator==(const Arm&) const = default;

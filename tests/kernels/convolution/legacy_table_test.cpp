@@ -53,6 +53,11 @@ TEST(LegacyTable, ClaimsWhatTheListSaysAndNoMore) {
     EXPECT_EQ(algorithm.sum_of_products, !row.transform);
     EXPECT_EQ(algorithm.bound_constant > 1, row.transform);
   }
+  // Sums made in f16 are held to the roundoff of f16.
+  Arm half;
+  half.row = &all_algorithms()[0];
+  half.half_compute = true;
+  EXPECT_EQ(to_algorithm(half, "9.19.0").bound_constant, 0x1p-11 / 0x1p-24);
   Arm pick;
   pick.choice = Choice::find_ex;
   EXPECT_EQ(to_algorithm(pick, "9.19.0").claim.source, "");
@@ -63,9 +68,10 @@ std::vector<Arm> arms_of(Direction direction) {
   std::vector<Arm> arms;
   for (const bool pad : {false, true})
     for (const auto math : all_math) {
-      for (const auto& row : algorithms_of(direction)) arms.push_back({pad, Choice::named, &row, math, 0, false});
+      for (const auto& row : algorithms_of(direction))
+        for (const bool half : {false, true}) arms.push_back({pad, Choice::named, &row, math, half, 0, false});
       for (const auto choice : {Choice::get_v7, Choice::find_ex})
-        for (const bool deterministic : {false, true}) arms.push_back({pad, choice, nullptr, math, std::size_t{1} << 30, deterministic});
+        for (const bool deterministic : {false, true}) arms.push_back({pad, choice, nullptr, math, false, std::size_t{1} << 30, deterministic});
     }
   return arms;
 }
@@ -86,7 +92,7 @@ TEST(LegacyArms, GoToTheirNamesAndBack) {
       EXPECT_EQ(*back, arm) << id;
     }
   }
-  EXPECT_EQ(algorithm_id(to_algorithm({true, Choice::named, &algorithms_of(Direction::forward)[1], Math::fma, 0, false}, "")),
+  EXPECT_EQ(algorithm_id(to_algorithm({true, Choice::named, &algorithms_of(Direction::forward)[1], Math::fma, false, 0, false}, "")),
             "cudnn_legacy:pad+implicit_precomp_gemm@math=fma");
 }
 
@@ -97,6 +103,8 @@ TEST(LegacyArms, RefuseWhatDoesNotExistInOneLine) {
            {"implicit_gemm", {{"math", "tf32"}}},
            {"implicit_gemm", {{"math", "fma"}, {"ws", "5"}}},
            {"implicit_gemm", {{"math", "fma"}, {"speed", "high"}}},
+           {"implicit_gemm", {{"math", "fma"}, {"compute", "f32"}}},  // the default is not written
+           {"pick:get_v7", {{"math", "fma"}, {"compute", "f16"}, {"ws", "5"}}},
            {"0", {{"math", "fma"}}},
            {"pick:find", {{"math", "fma"}, {"ws", "5"}}},
            {"pick:find_ex", {{"math", "fma"}}},
@@ -132,7 +140,7 @@ TEST(LegacyPicks, TakeTheFirstRowThatMayBeTaken) {
                                   {1, true, 3e-5, 100, true, standard}, {0, true, 4e-5, 100, false, fma},
                                   {2, true, 5e-5, 100, true, fma}};
   const auto strict = types_of(DataType::f32);
-  Arm arm{false, Choice::find_ex, nullptr, Math::fma, 1000, false};
+  Arm arm{false, Choice::find_ex, nullptr, Math::fma, false, 1000, false};
   EXPECT_EQ(choose_row(rows, arm, strict, 9)->algorithm, 0);
   EXPECT_EQ(choose_row(rows, arm, types_of(DataType::f32, true), 9)->algorithm, 1);
   arm.deterministic_rows_only = true;
