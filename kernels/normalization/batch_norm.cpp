@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "kernels/simple_operation.hpp"
+#include "kernels/tensor/float_formats.hpp"
+#include "kernels/tensor/product_sums.hpp"
 
 namespace detbench {
 namespace {
@@ -96,18 +98,82 @@ std::vector<Expected> backward_answers(const BatchNormProblem& p, const std::vec
   return {std::move(dx), std::move(dgamma), std::move(dbeta)};
 }
 
+std::vector<Expected> answers(const BatchNormProblem& p, const std::vector<std::vector<double>>& in) {
+  return p.backward ? backward_answers(p, in) : forward_answers(p, in);
+}
+
+std::uint16_t stored_bits(DataType type, float value) { return type == DataType::f16 ? f16_from_float(value) : bf16_from_float(value); }
+
+/// The reference where activations are stored in 16 bits: the first output is rounded once more when it is stored.
+class StoredAnswer final : public Reference {
+ public:
+  StoredAnswer(DataType storage, std::vector<Expected> expected) : storage_(storage), expected_(std::move(expected)) {
+    // bf16 has 8 bits, f16 has 11, and below 2^-14 a fixed distance of 2^-24.
+    const double relative = storage == DataType::f16 ? 0x1p-11 : 0x1p-8, absolute = storage == DataType::f16 ? 0x1p-25 : 0x1p-134;
+    auto& e = expected_[0];
+    for (std::size_t i = 0; i < e.value.size(); ++i) {
+      const double alternative = e.alternative.empty() ? 0.0 : std::abs(e.alternative[i]);
+      e.bound[i] += relative * (std::max(std::abs(e.value[i]), alternative) + e.bound[i]) + absolute;
+    }
+  }
+  Result<Verification> check(const Algorithm&, std::span<const Tensor> outputs) const override {
+    if (outputs.size() != expected_.size() || outputs[0].spec.type != storage_)
+      return invalid_input("the reference expects " + std::to_string(expected_.size()) + " outputs, the first of type " + std::string(to_text(storage_)));
+    std::vector<std::byte> bytes;
+    gather_canonical(outputs[0], bytes);
+    const auto* words = reinterpret_cast<const std::uint16_t*>(bytes.data());
+    std::vector<float> wide(bytes.size() / 2);
+    for (std::size_t i = 0; i < wide.size(); ++i) wide[i] = storage_ == DataType::f16 ? float_from_f16(words[i]) : float_from_bf16(words[i]);
+    std::vector<Tensor> widened(outputs.begin(), outputs.end());
+    widened[0].spec.type = DataType::f32;
+    widened[0].spec.layout = canonical_layout(widened[0].spec.shape);
+    widened[0].region = {wide.data(), wide.size() * sizeof(float)};
+    auto found = compare_with_expected(expected_, widened);
+    if (!found) return found;
+    // Distances of the stored output count in its own units.
+    const auto rest = compare_with_expected({expected_.begin() + 1, expected_.end()}, outputs.subspan(1));
+    if (!rest) return rest;
+    found->max_ulp = rest->max_ulp;
+    for (std::size_t i = 0; i < wide.size(); ++i)
+      found->max_ulp = std::max(found->max_ulp, ulp_distance(storage_, words[i], stored_bits(storage_, static_cast<float>(expected_[0].value[i]))));
+    return found;
+  }
+
+ private:
+  DataType storage_;
+  std::vector<Expected> expected_;
+};
+
 class BatchNormOperation final : public SimpleOperation {
  public:
-  explicit BatchNormOperation(std::string op) : SimpleOperation(std::move(op)) {
+  BatchNormOperation(std::string op, const AlgorithmSearch&) : SimpleOperation(std::move(op)) {
     add_provider(normalization::make_onednn_provider());
     add_provider(normalization::make_fixed_order_provider());
+    add_provider(normalization::make_cuda_provider());
+  }
+  Result<std::unique_ptr<Reference>> reference(const Problem& problem, const Inputs& inputs) const override {
+    const auto p = parse_batch_norm(problem);
+    if (!p) return tl::unexpected(p.error());
+    if (p->storage == DataType::f32) return SimpleOperation::reference(problem, inputs);
+    const auto specs = batch_norm_specs(*p, "nhwc");
+    if (!specs) return tl::unexpected(specs.error());
+    std::vector<std::vector<double>> values;
+    for (const auto& spec : specs->inputs) {
+      const auto filling = fill(problem, spec, inputs);
+      if (!filling) return tl::unexpected(filling.error());
+      const auto filled = filled_values(spec.type, spec.shape, *filling);
+      if (!filled) return tl::unexpected(filled.error());
+      values.emplace_back(filled->begin(), filled->end());
+    }
+    return std::make_unique<StoredAnswer>(p->storage, answers(*p, values));
   }
   bool has_exact_fill() const override { return false; }
   Result<FillSpec> fill(const Problem& problem, const TensorSpec& input, const Inputs& inputs) const override {
     const std::string stream = problem.op + "/" + input.role;
     const auto uniform = [&](double scale) { return FillSpec{FillSpec::Kind::uniform, inputs.seed, stream, scale, 1, 1.0}; };
     if (input.role == "src" || input.role == "diff_dst") {
-      if (inputs.fill == InputFill::wide) return FillSpec{FillSpec::Kind::wide, inputs.seed, stream, 1.0, 8, 1.0};
+      // The backward multiplies three of them, and f16 ends at 65504.
+      if (inputs.fill == InputFill::wide) return FillSpec{FillSpec::Kind::wide, inputs.seed, stream, 1.0, input.type == DataType::f16 ? 3 : 8, 1.0};
       return FillSpec{FillSpec::Kind::normal, inputs.seed, stream, 1.0, 1, 1.0};
     }
     // Wide enough for both ends of ReLU6 to be met. The backward takes statistics like those of its src.
@@ -125,8 +191,9 @@ class BatchNormOperation final : public SimpleOperation {
     if (!specs) return tl::unexpected(specs.error());
     const double elements = static_cast<double>(p->pixels()) * static_cast<double>(p->channels);
     SimpleCase c{specs->inputs, specs->outputs, {}, {}};
-    c.cost = p->backward ? Cost{11 * elements, 12 * elements} : Cost{7 * elements, 8 * elements};
-    c.evaluate = [p = *p](const std::vector<std::vector<double>>& in) { return p.backward ? backward_answers(p, in) : forward_answers(p, in); };
+    const auto size = static_cast<double>(size_of(p->storage));
+    c.cost = p->backward ? Cost{11 * elements, 3 * size * elements} : Cost{7 * elements, 2 * size * elements};
+    c.evaluate = [p = *p](const std::vector<std::vector<double>>& in) { return answers(p, in); };
     return c;
   }
 };
@@ -145,7 +212,9 @@ constexpr Kind kinds[] = {{"batch_norm_fwd", false, false},
 Result<BatchNormProblem> parse_batch_norm(const Problem& problem) {
   for (const auto& kind : kinds)
     if (problem.op == kind.op) {
-      if (auto s = require_f32(problem); !s) return tl::unexpected(s.error());
+      const auto types = parse_product_types(problem.types);
+      if (!types || types->tf32)
+        return invalid_input("types '" + problem.types.substr(0, 60) + "' do not exist for " + problem.op + "; f32_f32_strict, f16_f32_strict and bf16_f32_strict do");
       auto f = read_shape(problem.shape, {{"mb", 1, 1 << 20}, {"c", 1, 1 << 20}, {"h", 1, 1 << 16}, {"w", 1, 1 << 16}});
       if (!f) return tl::unexpected(f.error());
       bool known = false;
@@ -154,22 +223,22 @@ Result<BatchNormProblem> parse_batch_norm(const Problem& problem) {
       // Offsets are 64-bit; what cannot be held in memory anyway is refused before anybody multiplies it further.
       if (static_cast<double>((*f)[0]) * static_cast<double>((*f)[1]) * static_cast<double>((*f)[2]) * static_cast<double>((*f)[3]) > 0x1p36)
         return invalid_input("shape '" + problem.shape + "' has over 2^36 elements; choose a smaller one");
-      return BatchNormProblem{(*f)[0], (*f)[1], (*f)[2], (*f)[3], kind.backward, kind.relu6, problem.layout};
+      return BatchNormProblem{(*f)[0], (*f)[1], (*f)[2], (*f)[3], kind.backward, kind.relu6, problem.layout, types->storage};
     }
   return invalid_input("'" + problem.op.substr(0, 60) + "' is no batch norm; batch_norm_fwd, batch_norm_bwd, batch_norm_relu6_fwd and batch_norm_relu6_bwd are");
 }
 
 Problem batch_norm_problem(bool backward, bool relu6, std::int64_t batch, std::int64_t channels, std::int64_t height,
-                           std::int64_t width, std::string layout) {
+                           std::int64_t width, std::string layout, std::string types) {
   const std::string op = std::string("batch_norm_") + (relu6 ? "relu6_" : "") + (backward ? "bwd" : "fwd");
   return {op, format_shape({{"mb", std::to_string(batch)}, {"c", std::to_string(channels)}, {"h", std::to_string(height)}, {"w", std::to_string(width)}}),
-          "f32_f32_strict", std::move(layout)};
+          std::move(types), std::move(layout)};
 }
 
 Result<BatchNormSpecs> batch_norm_specs(const BatchNormProblem& p, std::string_view layout_name) {
   auto layout = activation_layout(p.activation_shape(), layout_name);
   if (!layout) return tl::unexpected(layout.error());
-  const auto activation = [&](const char* role) { return TensorSpec{role, DataType::f32, p.activation_shape(), *layout}; };
+  const auto activation = [&](const char* role) { return TensorSpec{role, p.storage, p.activation_shape(), *layout}; };
   const auto channel = [&](const char* role) { return TensorSpec{role, DataType::f32, {p.channels}, canonical_layout({p.channels})}; };
   if (!p.backward) return BatchNormSpecs{{activation("src"), channel("gamma"), channel("beta")}, {activation("dst"), channel("mean"), channel("variance")}};
   BatchNormSpecs specs{{activation("src"), activation("diff_dst"), channel("mean"), channel("variance"), channel("gamma")},
@@ -178,9 +247,9 @@ Result<BatchNormSpecs> batch_norm_specs(const BatchNormProblem& p, std::string_v
   return specs;
 }
 
-std::vector<std::unique_ptr<Operation>> make_batch_norm_operations() {
+std::vector<std::unique_ptr<Operation>> make_batch_norm_operations(const AlgorithmSearch& search) {
   std::vector<std::unique_ptr<Operation>> operations;
-  for (const auto& kind : kinds) operations.push_back(std::make_unique<BatchNormOperation>(kind.op));
+  for (const auto& kind : kinds) operations.push_back(std::make_unique<BatchNormOperation>(kind.op, search));
   return operations;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/normalization/batch_norm.hpp"
+#include "kernels/normalization/cuda_batch_norm.hpp"
 #include "kernels/normalization/geometry.hpp"
 #include "kernels/normalization/kernels.hpp"
 #include "kernels/simple_operation.hpp"
@@ -218,6 +219,41 @@ class FixedOrderBatchNorm {
   const Kernels& kernels_;
 };
 
+/// The tensors that are stored in 16 bits, as f32 behind the f32 kernels' own workspace: widening is exact, and the answer is
+/// rounded once when it is stored. Padding of blocked layouts is converted with the rest.
+class Widened {
+ public:
+  Widened(DataType storage, const BatchNormSpecs& specs, std::size_t workspace_bytes)
+      : f16_(storage == DataType::f16), wide_(storage != DataType::f32), own_bytes_((workspace_bytes + 63) / 64 * 64),
+        elements_(specs.inputs[0].layout.elements), sources_(specs.inputs[1].role == "diff_dst" ? 2 : 1) {}
+  std::size_t workspace_bytes() const {
+    return own_bytes_ + (wide_ ? sizeof(float) * static_cast<std::size_t>(elements_) * static_cast<std::size_t>(sources_ + 1) : 0);
+  }
+  template <class Run>
+  void operator()(std::span<const Tensor> in, std::span<const Tensor> out, Region workspace, Run run) const {
+    const auto at = [](const Tensor& t) { return static_cast<float*>(t.region.data); };
+    if (!wide_) return run(at(in[0]), at(in[1]), at(out[0]));
+    auto* memory = reinterpret_cast<float*>(static_cast<std::byte*>(workspace.data) + own_bytes_);
+    float *x = memory, *dy = memory + elements_, *answer = memory + sources_ * elements_;
+    for (int source = 0; source < sources_; ++source) {
+      const auto* words = static_cast<const std::uint16_t*>(in[static_cast<std::size_t>(source)].region.data);
+      float* to = memory + source * elements_;
+#pragma omp parallel for schedule(static)
+      for (std::int64_t i = 0; i < elements_; ++i) to[i] = f16_ ? float_from_f16(words[i]) : float_from_bf16(words[i]);
+    }
+    run(x, sources_ == 2 ? dy : at(in[1]), answer);
+    auto* words = static_cast<std::uint16_t*>(out[0].region.data);
+#pragma omp parallel for schedule(static)
+    for (std::int64_t i = 0; i < elements_; ++i) words[i] = f16_ ? f16_from_float(answer[i]) : bf16_from_float(answer[i]);
+  }
+
+ private:
+  bool f16_, wide_;
+  std::size_t own_bytes_;
+  std::int64_t elements_;
+  int sources_;
+};
+
 }  // namespace
 
 Result<SimplePlanParts> make_fixed_order_parts(const Problem& problem, const Kernels& kernels) {
@@ -228,23 +264,28 @@ Result<SimplePlanParts> make_fixed_order_parts(const Problem& problem, const Ker
   auto specs = batch_norm_specs(*p, layout);
   if (!specs) return tl::unexpected(specs.error());
   const FixedOrderBatchNorm norm(*p, layout, kernels);
-  SimplePlanParts parts{specs->inputs, specs->outputs, norm.workspace_bytes(), {}, {{"activation_layout", layout}}};
+  const Widened widened(p->storage, *specs, norm.workspace_bytes());
+  SimplePlanParts parts{specs->inputs, specs->outputs, widened.workspace_bytes(), {}, {{"activation_layout", layout}}};
   const auto at = [](std::span<const Tensor> t, std::size_t i) { return static_cast<float*>(t[i].region.data); };
   if (p->backward)
-    parts.run = [norm, at, relu6 = p->relu6](std::span<const Tensor> in, std::span<const Tensor> out, Region workspace) {
-      norm.backward(at(in, 0), at(in, 1), at(in, 2), at(in, 3), at(in, 4), relu6 ? at(in, 5) : nullptr, at(out, 0), at(out, 1),
-                    at(out, 2), static_cast<float*>(workspace.data));
+    parts.run = [norm, widened, at, relu6 = p->relu6](std::span<const Tensor> in, std::span<const Tensor> out, Region workspace) {
+      widened(in, out, workspace, [&](const float* x, const float* dy, float* dx) {
+        norm.backward(x, dy, at(in, 2), at(in, 3), at(in, 4), relu6 ? at(in, 5) : nullptr, dx, at(out, 1), at(out, 2),
+                      static_cast<float*>(workspace.data));
+      });
     };
   else
-    parts.run = [norm, at](std::span<const Tensor> in, std::span<const Tensor> out, Region workspace) {
-      norm.forward(at(in, 0), at(in, 1), at(in, 2), at(out, 0), at(out, 1), at(out, 2), static_cast<float*>(workspace.data));
+    parts.run = [norm, widened, at](std::span<const Tensor> in, std::span<const Tensor> out, Region workspace) {
+      widened(in, out, workspace, [&](const float* x, const float* gamma, float* y) {
+        norm.forward(x, gamma, at(in, 2), y, at(out, 1), at(out, 2), static_cast<float*>(workspace.data));
+      });
     };
   return parts;
 }
 
 std::unique_ptr<Provider> make_fixed_order_provider() {
   return std::make_unique<FixedOrderProvider>(
-      "chunks", [](const Problem& problem) { return make_fixed_order_parts(problem, best_kernels()); }, true);
+      "chunks", [](const Problem& problem) { return make_fixed_order_parts(problem, best_kernels()); }, true, cuda_fixed_order());
 }
 
 }  // namespace detbench::normalization

@@ -6,6 +6,7 @@
 
 #include "kernels/normalization/batch_norm.hpp"
 #include "kernels/normalization/kernels.hpp"
+#include "kernels/normalization/order.hpp"
 
 namespace detbench::normalization {
 
@@ -21,14 +22,8 @@ struct Geometry {
   std::int64_t group_width() const { return block > 1 ? std::min<std::int64_t>(block, group) : group; }
   std::int64_t groups() const { return (padded_channels() + group_width() - 1) / group_width(); }
 
-  /// A function of the problem alone, never of threads or instruction sets: at most 256 chunks, so that adding them in
-  /// order stays cheap and accurate, and at least 128 pixels each, which stay in the first-level cache for the second
-  /// walk over them.
-  std::int64_t chunk_pixels() const {
-    const std::int64_t even = (pixels() + 255) / 256;
-    return std::max<std::int64_t>(128, (even + lanes - 1) / lanes * lanes);
-  }
-  std::int64_t chunks() const { return (pixels() + chunk_pixels() - 1) / chunk_pixels(); }
+  std::int64_t chunk_pixels() const { return chunk_pixels_of(pixels()); }
+  std::int64_t chunks() const { return chunk_count(pixels()); }
 
   /// Elements between neighbouring pixels of a run.
   std::int64_t stride() const { return block == 0 ? channels : block; }

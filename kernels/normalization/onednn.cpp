@@ -138,6 +138,7 @@ Result<Setting> setting_of(const Problem& problem, Device& device) {
   if (device.kind() != DeviceKind::cpu) return unsupported("oneDNN's batch norm runs on the CPU here");
   auto p = parse_batch_norm(problem);
   if (!p) return tl::unexpected(p.error());
+  if (p->storage != DataType::f32) return unsupported("oneDNN's batch norm is asked in f32 only here");
   // The block that the library's own convolutions choose on this machine.
   std::string layout = p->layout;
   if (layout == "blocked") layout = kernels_for(InstructionSet::avx512) ? "nchw16c" : "nchw8c";

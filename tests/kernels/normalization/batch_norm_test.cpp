@@ -26,18 +26,19 @@ const Operation& operation_named(const std::string& op) {
 }
 
 const char* const all_ops[] = {"batch_norm_fwd", "batch_norm_bwd", "batch_norm_relu6_fwd", "batch_norm_relu6_bwd"};
+const char* const all_types[] = {"f32_f32_strict", "f16_f32_strict", "bf16_f32_strict"};
 // Odd channel counts, planes that are no multiple of the lanes, one chunk and several chunks that end inside images.
 const char* const shapes[] = {"mb2_c24_h7_w5", "mb3_c37_h9_w9", "mb1_c1_h1_w1", "mb5_c16_h12_w11", "mb2_c144_h3_w3"};
 
 struct Case {
-  std::string op, shape, layout;
+  std::string op, shape, types, layout;
 };
 class EveryOffer : public ::testing::TestWithParam<Case> {};
 
 TEST_P(EveryOffer, AgreesWithTheReference) {
   const auto& c = GetParam();
   const auto& operation = operation_named(c.op);
-  const Problem problem{c.op, c.shape, "f32_f32_strict", c.layout};
+  const Problem problem{c.op, c.shape, c.types, c.layout};
   PlanRunner runner;
   int tried = 0;
   for (const auto& provider : operation.providers()) {
@@ -59,15 +60,18 @@ std::vector<Case> every_case() {
   std::vector<Case> cases;
   for (const char* op : all_ops)
     for (const char* shape : shapes)
-      for (const char* layout : {"nhwc", "nchw", "nchw16c", "nchw8c", "blocked"}) cases.push_back({op, shape, layout});
+      for (const char* types : all_types)
+        for (const char* layout : {"nhwc", "nchw", "nchw16c", "nchw8c", "blocked"}) cases.push_back({op, shape, types, layout});
   return cases;
 }
 INSTANTIATE_TEST_SUITE_P(BatchNorm, EveryOffer, ::testing::ValuesIn(every_case()),
-                         [](const auto& info) { return info.param.op + "_" + info.param.shape + "_" + info.param.layout; });
+                         [](const auto& info) { return info.param.op + "_" + info.param.shape + "_" + info.param.types + "_" + info.param.layout; });
 
 TEST(FixedOrderBatchNorm, BitsDoNotDependOnThreadsLayoutOrInstructionSet) {
   for (const char* op : all_ops)
-    for (const char* shape : {"mb3_c37_h9_w9", "mb4_c40_h24_w24"}) {
+    for (const std::string shape_and_types : {"mb3_c37_h9_w9 f32_f32_strict", "mb4_c40_h24_w24 f32_f32_strict", "mb3_c37_h9_w9 f16_f32_strict", "mb3_c37_h9_w9 bf16_f32_strict"}) {
+      const auto space = shape_and_types.find(' ');
+      const std::string shape = shape_and_types.substr(0, space), types = shape_and_types.substr(space + 1);
       std::set<std::string> digests;
       int runs = 0;
       for (int threads : {1, 2, 3, 5})
@@ -75,14 +79,14 @@ TEST(FixedOrderBatchNorm, BitsDoNotDependOnThreadsLayoutOrInstructionSet) {
           for (auto set : {normalization::InstructionSet::baseline, normalization::InstructionSet::avx2, normalization::InstructionSet::avx512}) {
             const auto* kernels = normalization::kernels_for(set);
             if (!kernels || (threads != 3 && set != normalization::InstructionSet::baseline)) continue;
-            const Problem problem{op, shape, "f32_f32_strict", layout};
+            const Problem problem{op, shape, types, layout};
             SimplePlan plan(normalization::make_fixed_order_parts(problem, *kernels).value());
             PlanRunner runner(threads);
             ASSERT_TRUE(runner.run(plan, operation_named(op), problem, {InputFill::rounding, 3}));
             digests.insert(to_hex(runner.digest()));
             ++runs;
           }
-      EXPECT_EQ(digests.size(), 1u) << op << " " << shape;
+      EXPECT_EQ(digests.size(), 1u) << op << " " << shape_and_types;
       EXPECT_GE(runs, 16);
     }
 }
@@ -153,7 +157,7 @@ TEST(BatchNormProblem, RefusesWhatItDoesNotKnow) {
   const auto reason = [](Problem p) { return parse_batch_norm(p).error().text; };
   EXPECT_NE(reason({"batch_norm_fwd", "mb8_c0_h1_w1", "f32_f32_strict", "nhwc"}).find("c0"), std::string::npos);
   EXPECT_NE(reason({"batch_norm_fwd", "mb8_h1_w1", "f32_f32_strict", "nhwc"}).find("mbN_cN_hN_wN"), std::string::npos);
-  EXPECT_NE(reason({"batch_norm_fwd", "mb8_c8_h1_w1", "bf16_f32_strict", "nhwc"}).find("bf16"), std::string::npos);
+  EXPECT_NE(reason({"batch_norm_fwd", "mb8_c8_h1_w1", "f32_f32_tf32", "nhwc"}).find("tf32"), std::string::npos);
   EXPECT_NE(reason({"batch_norm_fwd", "mb8_c8_h1_w1", "f32_f32_strict", "chwn"}).find("chwn"), std::string::npos);
   EXPECT_NE(reason({"batch_norm_fwd", "mb1048576_c1048576_h65536_w65536", "f32_f32_strict", "nhwc"}).find("2^36"), std::string::npos);
   EXPECT_NE(reason({"layer_norm", "mb8_c8_h1_w1", "f32_f32_strict", "nhwc"}).find("layer_norm"), std::string::npos);
