@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <bit>
 #include <functional>
 #include <memory>
@@ -12,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/batch_variant.hpp"
 #include "kernels/op.hpp"
 #include "kernels/tensor/compare.hpp"
 #include "kernels/tensor/fill.hpp"
@@ -90,6 +92,8 @@ struct SimplePlanParts {
   std::function<Result<std::unique_ptr<Op>>(std::span<const Tensor> inputs, std::span<const Tensor> outputs, Region workspace,
                                             Stream& stream)>
       bind = {};
+  /// Plan::alignment_bytes(); kernels that go element by element take any element's address: sizeof(float).
+  std::size_t alignment_bytes = 16;
 };
 
 class SimpleOp final : public Op {
@@ -112,6 +116,17 @@ class SimpleOp final : public Op {
   void* native_stream_;
 };
 
+/// An op of two functions that hold all they need: for SimplePlanParts::bind.
+class FunctionOp final : public Op {
+ public:
+  explicit FunctionOp(std::function<Status()> run, std::function<Status()> restore = {}) : run_(std::move(run)), restore_(std::move(restore)) {}
+  Status enqueue() override { return run_(); }
+  Status reset() override { return restore_ ? restore_() : Status{}; }
+
+ private:
+  std::function<Status()> run_, restore_;
+};
+
 /// Whether tensors are what a plan asked for, with the reason when not.
 inline Status matches_specs(std::span<const Tensor> tensors, const std::vector<TensorSpec>& specs, const char* side) {
   if (tensors.size() != specs.size())
@@ -131,6 +146,7 @@ class SimplePlan final : public Plan {
   const std::vector<TensorSpec>& inputs() const override { return parts_.inputs; }
   const std::vector<TensorSpec>& outputs() const override { return parts_.outputs; }
   std::size_t workspace_bytes() const override { return parts_.workspace_bytes; }
+  std::size_t alignment_bytes() const override { return parts_.alignment_bytes; }
   std::map<std::string, std::string> notes() const override { return parts_.notes; }
   Result<std::unique_ptr<Op>> bind(std::span<const Tensor> inputs, std::span<const Tensor> outputs, Region workspace,
                                    Stream& stream) override {
@@ -249,6 +265,27 @@ class SimpleOperation : public Operation {
     return c ? c->cost : Cost{};
   }
   const std::vector<std::unique_ptr<Provider>>& providers() const override { return providers_; }
+  Result<std::int64_t> batch_size(const Problem& problem) const override {
+    if (batch_field_.empty()) return Operation::batch_size(problem);
+    auto fields = parse_shape(problem.shape);
+    if (!fields) return tl::unexpected(fields.error());
+    for (const auto& [key, value] : *fields)
+      if (key == batch_field_) return std::strtoll(value.c_str(), nullptr, 10);
+    return invalid_input("shape '" + problem.shape.substr(0, 60) + "' has no field " + batch_field_);
+  }
+  Result<BatchVariant> in_batch(const Problem& problem, std::int64_t batch, std::int64_t position) const override {
+    const auto size = batch_size(problem);
+    if (!size) return tl::unexpected(size.error());
+    auto fields = *parse_shape(problem.shape);
+    for (auto& [key, value] : fields)
+      if (key == batch_field_) value = std::to_string(batch);
+    auto larger = problem;
+    larger.shape = format_shape(fields);
+    const auto before = describe(problem), after = describe(larger);
+    if (!before) return tl::unexpected(before.error());
+    if (!after) return tl::unexpected(after.error());
+    return make_batch_variant(larger, {before->inputs, before->outputs}, {after->inputs, after->outputs}, *size, batch, position);
+  }
   Result<std::unique_ptr<Reference>> reference(const Problem& problem, const Inputs& inputs) const override {
     auto c = describe(problem);
     if (!c) return tl::unexpected(c.error());
@@ -275,6 +312,9 @@ class SimpleOperation : public Operation {
  protected:
   virtual Result<SimpleCase> describe(const Problem& problem) const = 0;
   void add_provider(std::unique_ptr<Provider> provider) { providers_.push_back(std::move(provider)); }
+  /// The field of the shape that counts independent samples ("mb"; "n" where every element is one). Not for ops that mix
+  /// samples: batch statistics, means over the batch.
+  void set_batch_field(std::string field) { batch_field_ = std::move(field); }
 
  private:
   struct Answer final : Reference {
@@ -284,7 +324,7 @@ class SimpleOperation : public Operation {
     }
     std::vector<Expected> expected;
   };
-  std::string op_;
+  std::string op_, batch_field_;
   std::vector<std::unique_ptr<Provider>> providers_;
 };
 

@@ -11,7 +11,10 @@
 #include <utility>
 
 #include "kernels/cudnn/graph.hpp"
+#include "kernels/cudnn/handle.hpp"
 #include "kernels/cudnn/library.hpp"
+#include "kernels/cudnn/version.hpp"
+#include "kernels/simple_operation.hpp"
 
 namespace detbench::cudnn {
 
@@ -42,5 +45,28 @@ inline Result<Owned<cudnnTensorDescriptor_t>> make_legacy_tensor(const Library& 
   DETBENCH_CUDNN_TRY(library, cudnnSetTensor4dDescriptorEx(made->get(), t.type, d(0), d(1), d(2), d(3), s(0), s(1), s(2), s(3)));
   return made;
 }
+
+/// What the section "Reproducibility (Determinism)" of cuDNN's developer guide says of a routine; CudnnLegacyProvider adds the
+/// version. Routines that it does not list are said to give the same bits from run to run on one architecture.
+inline Claim documented_claim(bool listed_as_nondeterministic) {
+  const std::string guide = "developer guide, Reproducibility (Determinism): ";
+  if (listed_as_nondeterministic) return {Guarantee::not_guaranteed, guide + "listed as nondeterministic", {}};
+  return {Guarantee::run_to_run, guide + "not listed", {Scope::repeat, Scope::process, Scope::load, Scope::placement}};
+}
+
+/// Algorithms of the legacy API: one row with the reason where the library cannot be loaded, its version in every claim.
+class CudnnLegacyProvider final : public SimpleProvider {
+ public:
+  explicit CudnnLegacyProvider(std::vector<SimpleAlgorithm> algorithms) : SimpleProvider("cudnn_legacy", DeviceKind::cuda, std::move(algorithms)) {}
+  Result<std::vector<Offer>> offers(const Problem& problem, Device& device) const override {
+    if (device.kind() != DeviceKind::cuda) return SimpleProvider::offers(problem, device);
+    const auto version = cudnn_version();
+    if (!version) return std::vector<Offer>{{{"cudnn_legacy", "any", {}, {}}, version.error()}};
+    auto offers = SimpleProvider::offers(problem, device);
+    if (!offers) return offers;
+    for (Offer& offer : *offers) offer.algorithm.claim.source = "cuDNN " + *version + " " + offer.algorithm.claim.source;
+    return offers;
+  }
+};
 
 }  // namespace detbench::cudnn

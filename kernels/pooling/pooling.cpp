@@ -2,23 +2,16 @@
 
 #include <cstring>
 
+#include "kernels/pooling/global_average.hpp"
+#include "kernels/pooling/window_parts.hpp"
 #include "kernels/simple_operation.hpp"
 
 namespace detbench {
 namespace {
 
-constexpr int lanes = 8;
+using pooling::average_lanes;
+using Pool = pooling::GlobalAverage;
 
-struct Pool {
-  std::int64_t images, height, width, channels, block;  ///< block 0: channels last
-  std::int64_t plane() const { return height * width; }
-  /// Channels that lie side by side in memory, and how many such rows an image has; planes count as blocks of one.
-  std::int64_t row() const { return block == 0 ? channels : block; }
-  std::int64_t rows() const { return (channels + row() - 1) / row(); }
-};
-
-/// Pixel p of an image adds to lane p % 8, the lanes meet in a fixed tree, the sum is divided once: the same order for
-/// every layout and any number of threads.
 void forward(const Pool& g, const float* x, float* y) {
 #pragma omp parallel for schedule(static)
   for (std::int64_t task = 0; task < g.images * g.rows(); ++task) {
@@ -27,9 +20,9 @@ void forward(const Pool& g, const float* x, float* y) {
     constexpr std::int64_t width = 64;
     for (std::int64_t c0 = 0; c0 < g.row(); c0 += width) {
       const std::int64_t w = std::min(width, g.row() - c0);
-      float sums[lanes][width] = {};
+      float sums[average_lanes][width] = {};
       for (std::int64_t p = 0; p < g.plane(); ++p)
-        for (std::int64_t c = 0; c < w; ++c) sums[p % lanes][c] += base[p * g.row() + c0 + c];
+        for (std::int64_t c = 0; c < w; ++c) sums[p % average_lanes][c] += base[p * g.row() + c0 + c];
       for (std::int64_t c = 0; c < w && first + c0 + c < g.channels; ++c)
         y[n * g.channels + first + c0 + c] = (((sums[0][c] + sums[4][c]) + (sums[2][c] + sums[6][c])) +
                                               ((sums[1][c] + sums[5][c]) + (sums[3][c] + sums[7][c]))) / static_cast<float>(g.plane());
@@ -55,18 +48,40 @@ struct Parsed {
 
 class PoolingOperation final : public SimpleOperation {
  public:
-  PoolingOperation(std::string op, bool is_backward) : SimpleOperation(std::move(op)), backward_(is_backward) {
-    add_provider(std::make_unique<FixedOrderProvider>("lanes", [this](const Problem& problem) -> Result<SimplePlanParts> {
-      auto p = parse(problem, problem.layout == "blocked" ? "nchw16c" : problem.layout);
+  PoolingOperation(std::string op, bool is_backward, const AlgorithmSearch& search) : SimpleOperation(std::move(op)), backward_(is_backward) {
+    add_provider(std::make_unique<FixedOrderProvider>(
+        "lanes",
+        [this](const Problem& problem) -> Result<SimplePlanParts> {
+          auto p = parse_for_run(problem);
+          if (!p) return tl::unexpected(p.error());
+          auto parts = parts_of(*p);
+          parts.run = [pool = p->pool, back = backward_](std::span<const Tensor> in, std::span<const Tensor> out, Region) {
+            (back ? backward : forward)(pool, static_cast<const float*>(in[0].region.data), static_cast<float*>(out[0].region.data));
+          };
+          return parts;
+        },
+        true,
+        [this](const Problem& problem) -> Result<SimplePlanParts> {
+          auto p = parse_for_run(problem);
+          if (!p) return tl::unexpected(p.error());
+          return pooling::cuda_global_average_parts(p->pool, backward_, parts_of(*p));
+        }));
+    // Backward every element has one contribution: there is nothing to add up by atomics.
+    if (!backward_)
+      add_provider(std::make_unique<SimpleProvider>(
+          "cuda_atomic", DeviceKind::cuda,
+          std::vector<SimpleAlgorithm>{{"block_then_atomic", {}, true, [this](const Problem& problem, Device&) -> Result<SimplePlanParts> {
+                                          auto p = parse_for_run(problem);
+                                          if (!p) return tl::unexpected(p.error());
+                                          return pooling::cuda_atomic_global_average_parts(p->pool, parts_of(*p));
+                                        }}}));
+    const auto specs = [this](const Problem& problem) -> Result<SimplePlanParts> {
+      auto p = parse_for_run(problem);
       if (!p) return tl::unexpected(p.error());
-      SimplePlanParts parts;
-      parts.inputs = {backward_ ? p->matrix : p->activation};
-      parts.outputs = {backward_ ? p->activation : p->matrix};
-      parts.run = [pool = p->pool, back = backward_](std::span<const Tensor> in, std::span<const Tensor> out, Region) {
-        (back ? backward : forward)(pool, static_cast<const float*>(in[0].region.data), static_cast<float*>(out[0].region.data));
-      };
-      return parts;
-    }, true));
+      return parts_of(*p);
+    };
+    add_provider(pooling::make_cudnn_legacy_global_average_provider(backward_, specs));
+    add_provider(pooling::make_cudnn_graph_global_average_provider(backward_, specs, search));
   }
   bool has_exact_fill() const override { return false; }  // the division rounds
   Result<FillSpec> fill(const Problem& problem, const TensorSpec& input, const Inputs& inputs) const override {
@@ -77,7 +92,7 @@ class PoolingOperation final : public SimpleOperation {
 
  protected:
   Result<SimpleCase> describe(const Problem& problem) const override {
-    if (auto p = parse(problem, problem.layout == "blocked" ? "nchw16c" : problem.layout); !p) return tl::unexpected(p.error());
+    if (auto p = parse_for_run(problem); !p) return tl::unexpected(p.error());
     auto p = parse(problem, "nhwc");
     if (!p) return tl::unexpected(p.error());
     const auto elements = static_cast<double>(element_count(p->activation.shape));
@@ -106,6 +121,17 @@ class PoolingOperation final : public SimpleOperation {
   }
 
  private:
+  /// In the layout that ours takes: "blocked" is nchw16c.
+  Result<Parsed> parse_for_run(const Problem& problem) const {
+    return parse(problem, problem.layout == "blocked" ? "nchw16c" : problem.layout);
+  }
+  SimplePlanParts parts_of(const Parsed& p) const {
+    SimplePlanParts parts;
+    parts.alignment_bytes = sizeof(float);  // element by element
+    parts.inputs = {backward_ ? p.matrix : p.activation};
+    parts.outputs = {backward_ ? p.activation : p.matrix};
+    return parts;
+  }
   Result<Parsed> parse(const Problem& problem, std::string_view layout_name) const {
     if (auto s = require_f32(problem); !s) return tl::unexpected(s.error());
     auto f = read_shape(problem.shape, {{"mb", 1, 1 << 20}, {"c", 1, 1 << 20}, {"h", 1, 1 << 14}, {"w", 1, 1 << 14}});
@@ -125,10 +151,13 @@ class PoolingOperation final : public SimpleOperation {
 
 }  // namespace
 
-std::vector<std::unique_ptr<Operation>> make_pooling_operations() {
+std::int64_t pooling::pixels_per_block(std::int64_t plane) { return std::max<std::int64_t>(16, (plane + 63) / 64); }
+
+std::vector<std::unique_ptr<Operation>> make_pooling_operations(const AlgorithmSearch& search) {
   std::vector<std::unique_ptr<Operation>> operations;
-  operations.push_back(std::make_unique<PoolingOperation>("global_avg_pool_fwd", false));
-  operations.push_back(std::make_unique<PoolingOperation>("global_avg_pool_bwd", true));
+  operations.push_back(std::make_unique<PoolingOperation>("global_avg_pool_fwd", false, search));
+  operations.push_back(std::make_unique<PoolingOperation>("global_avg_pool_bwd", true, search));
+  for (auto op : pooling::all_window_ops) operations.push_back(pooling::make_window_pooling_operation(op, search));
   return operations;
 }
 
