@@ -4,6 +4,7 @@
 
 #include "bench/core/controls.hpp"
 #include "bench/suites/train_step_suite.hpp"
+#include "kernels/bias_gradient/bias_gradient.hpp"
 #include "kernels/convolution/operation.hpp"
 #include "kernels/cudnn/version.hpp"
 #include "kernels/device/onednn.hpp"
@@ -21,7 +22,8 @@ Registry make_registry(const std::filesystem::path& selections, const AlgorithmS
   for (Direction direction : all_directions) registry.add(make_convolution_operation(direction));
   for (DensePass pass : all_dense_passes) registry.add(make_dense_operation(pass));
   registry.add(make_matmul_operation());
-  for (auto& operation : make_batch_norm_operations()) registry.add(std::move(operation));
+  for (auto& operation : make_batch_norm_operations(search)) registry.add(std::move(operation));
+  registry.add(make_bias_gradient_operation(search));
   registry.add(make_sum_operation());
   registry.add(make_scatter_add_operation());
   registry.add(make_train_step_operation(policies_from_files(selections)));

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "kernels/op.hpp"
+#include "kernels/search.hpp"
 #include "kernels/tensor/product_sums.hpp"
 
 namespace detbench {
@@ -24,8 +25,8 @@ struct BiasGradientProblem {
 Result<BiasGradientProblem> parse_bias_gradient(const Problem& problem);
 
 /// Providers: fixed_order on both kinds of device, with the same bits; openmp on a CPU; cuda, cudnn_legacy and cudnn_graph on
-/// CUDA.
-std::unique_ptr<Operation> make_bias_gradient_operation();
+/// CUDA, the last with the configurations that `search` asks for.
+std::unique_ptr<Operation> make_bias_gradient_operation(const AlgorithmSearch& search = {});
 
 namespace bias_gradient {
 // One per provider; the absent twins answer with the reason.

@@ -55,7 +55,7 @@ struct BiasGradientTensors {
 };
 BiasGradientTensors tensors_of(const BiasGradientProblem& p) { return {{p.diff_dst()}, {p.diff_bias()}}; }
 
-std::unique_ptr<Operation> make_bias_gradient_operation() {
+std::unique_ptr<Operation> make_bias_gradient_operation(const AlgorithmSearch&) {
   auto operation = std::make_unique<TypedOperation<BiasGradientProblem>>(
       "bias_grad", TypedFunctions<BiasGradientProblem>{parse_bias_gradient, fill, reference});
   operation->add(bias_gradient::make_fixed_order_provider());
