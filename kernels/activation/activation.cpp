@@ -29,6 +29,7 @@ class ActivationOperation final : public SimpleOperation {
  public:
   ActivationOperation(std::string op, Kind kind, std::vector<std::string> inputs, std::string output)
       : SimpleOperation(std::move(op)), kind_(kind), inputs_(std::move(inputs)), output_(std::move(output)) {
+    set_batch_field("n");
     add_provider(std::make_unique<FixedOrderProvider>("elementwise", [this](const Problem& problem) -> Result<SimplePlanParts> {
       auto c = describe(problem);
       if (!c) return tl::unexpected(c.error());

@@ -54,7 +54,10 @@ TEST(Controls, TheNegativeOneNeverDiffers) {
   const auto report = probe_control("integer_accumulation", 10);
   EXPECT_EQ(report.status, RunStatus::ok) << report.reason;
   EXPECT_EQ(report.exact_equal, true);
-  for (const auto& result : report.agreement) EXPECT_EQ(result.verdict, ScopeVerdict::no_difference) << to_text(result.scope);
+  for (const auto& result : report.agreement) {
+    if (result.verdict == ScopeVerdict::not_applicable) continue;  // capture, on a CPU
+    EXPECT_EQ(result.verdict, ScopeVerdict::no_difference) << to_text(result.scope);
+  }
 }
 
 TEST(Controls, EveryScopeHasAPositiveAndANegativeOne) {

@@ -23,6 +23,8 @@ struct FakeRun {
   std::int64_t n;
   void* workspace;
   DeviceConfiguration planned;  ///< configuration when the plan was made
+  bool replayed = false;        ///< run by a CapturedWork instead of enqueue()
+  std::uint32_t instantiation = 0;  ///< of that work, counted from 1
 };
 using Behaviour = std::function<Status(FakeRun&)>;
 
@@ -33,23 +35,125 @@ struct FakeTraits {
   bool exact_fill = true;
   bool consumes_inputs = false;                          ///< the op may write src; reset() then restores nothing
   std::function<Status(const DeviceConfiguration&)> exists = {};  ///< for which configurations a plan can be made
+  bool has_batch = false;                                ///< every element is a sample of its own
+  bool heeds_sm_count_target = false;
+  std::size_t alignment_bytes = 16;
+  std::string not_capturable = {};                       ///< why enqueue() fails while it is being captured
+};
+
+/// A stream that records what FakeOp puts on it while it captures.
+class FakeStream final : public Stream {
+ public:
+  using Work = std::function<Status(std::uint32_t instantiation)>;
+  explicit FakeStream(std::unique_ptr<Stream> stream) : stream_(std::move(stream)) {}
+  Status record(Event& event) override { return stream_->record(event); }
+  Status wait() override { return stream_->wait(); }
+  void* native() const override { return nullptr; }
+  Status begin_capture() override {
+    if (capturing_) return failure("this stream is capturing already");
+    capturing_ = true;
+    return {};
+  }
+  Result<std::unique_ptr<CapturedWork>> end_capture() override {
+    capturing_ = false;
+    return std::make_unique<FakeGraph>(std::move(recorded_));
+  }
+  bool capturing() const { return capturing_; }
+  void add(Work work) { recorded_.push_back(std::move(work)); }
+
+ private:
+  class FakeGraph final : public CapturedWork {
+   public:
+    explicit FakeGraph(std::vector<Work> work) : work_(std::move(work)) {}
+    Status enqueue(Stream&) override {
+      for (const auto& work : work_)
+        if (auto done = work(instantiation_); !done) return done;
+      return {};
+    }
+    Status instantiate() override {
+      ++instantiation_;
+      return {};
+    }
+
+   private:
+    std::vector<Work> work_;
+    std::uint32_t instantiation_ = 1;
+  };
+  std::unique_ptr<Stream> stream_;
+  std::vector<Work> recorded_;
+  bool capturing_ = false;
+};
+
+/// The host's memory and arithmetic behind a device that says it is a GPU: it captures, has 132 multiprocessors that come
+/// in eights, and pools.
+class FakeGpu final : public Device {
+ public:
+  static Result<std::unique_ptr<Device>> make(const DeviceConfiguration& configuration, std::shared_ptr<const bool> lost = nullptr) {
+    auto host = make_cpu_device({.threads = 1,
+                                 .alignment_bytes = configuration.alignment_bytes,
+                                 .offset_bytes = configuration.offset_bytes,
+                                 .placement_seed = configuration.placement_seed});
+    if (!host) return tl::unexpected(host.error());
+    return std::unique_ptr<Device>(new FakeGpu(configuration, std::move(*host), std::move(lost)));
+  }
+  DeviceKind kind() const override { return DeviceKind::cuda; }
+  std::string name() const override { return "fake GPU"; }
+  const DeviceConfiguration& configuration() const override { return configuration_; }
+  Status activate() override { return host_->activate(); }
+  MultiprocessorLimits multiprocessors() const override { return {132, 8, 8}; }
+  Status usable() override { return lost_ && *lost_ ? Status(failure("an illegal address was used")) : Status{}; }
+  Result<std::unique_ptr<Buffer>> allocate(std::size_t bytes, std::size_t element_bytes) override { return host_->allocate(bytes, element_bytes); }
+  Result<std::unique_ptr<Stream>> make_stream(int priority) override {
+    auto stream = host_->make_stream(priority);
+    if (!stream) return stream;
+    return std::make_unique<FakeStream>(std::move(*stream));
+  }
+  Result<std::unique_ptr<Event>> make_event() override { return host_->make_event(); }
+  Result<Digest> digest(std::span<const Tensor> tensors, Stream& stream) override { return host_->digest(tensors, stream); }
+  Status fill(const Tensor& tensor, const FillSpec& spec, Stream& stream) override { return host_->fill(tensor, spec, stream); }
+  Status poison(Region region, Poison poison, std::uint64_t seed, Stream& stream) override { return host_->poison(region, poison, seed, stream); }
+  Status copy_to_host(void* target, Region source, Stream& stream) override { return host_->copy_to_host(target, source, stream); }
+  Status copy_from_host(Region target, const void* source, Stream& stream) override { return host_->copy_from_host(target, source, stream); }
+  Status copy(Region target, Region source, Stream& stream) override { return host_->copy(target, source, stream); }
+  Status evict_caches(Stream& stream) override { return host_->evict_caches(stream); }
+
+ private:
+  FakeGpu(const DeviceConfiguration& configuration, std::unique_ptr<Device> host, std::shared_ptr<const bool> lost)
+      : configuration_(configuration), host_(std::move(host)), lost_(std::move(lost)) {}
+  DeviceConfiguration configuration_;
+  std::unique_ptr<Device> host_;
+  std::shared_ptr<const bool> lost_;
 };
 
 class FakeOp final : public Op {
  public:
-  FakeOp(const Behaviour& behaviour, const FakeTraits& traits, FakeRun run) : behaviour_(behaviour), traits_(traits), run_(run) {}
+  FakeOp(const Behaviour& behaviour, const FakeTraits& traits, FakeRun run, Stream& stream)
+      : behaviour_(behaviour), traits_(traits), run_(run), stream_(dynamic_cast<FakeStream*>(&stream)) {}
   Status enqueue() override {
+    if (!stream_ || !stream_->capturing()) return compute();
+    if (!traits_.not_capturable.empty()) return failure(traits_.not_capturable);
+    stream_->add([this](std::uint32_t instantiation) {
+      run_.replayed = true;
+      run_.instantiation = instantiation;
+      auto done = compute();
+      run_.replayed = false;
+      return done;
+    });
+    return {};
+  }
+
+ private:
+  Status compute() {
     if (traits_.fills_dst)
       for (std::int64_t i = 0; i < run_.n; ++i) run_.dst[i] = 2 * run_.src[i];
     auto done = behaviour_ ? behaviour_(run_) : Status{};
     ++run_.call;
     return done;
   }
-
- private:
   Behaviour behaviour_;
   FakeTraits traits_;
   FakeRun run_;
+  FakeStream* stream_;
 };
 
 class FakePlan final : public Plan {
@@ -61,10 +165,12 @@ class FakePlan final : public Plan {
   const std::vector<TensorSpec>& inputs() const override { return inputs_; }
   const std::vector<TensorSpec>& outputs() const override { return outputs_; }
   std::size_t workspace_bytes() const override { return traits_.workspace_bytes; }
-  Result<std::unique_ptr<Op>> bind(std::span<const Tensor> in, std::span<const Tensor> out, Region workspace, Stream&) override {
+  std::size_t alignment_bytes() const override { return traits_.alignment_bytes; }
+  int sm_count_target() const override { return traits_.heeds_sm_count_target ? planned_.sm_count_target : 0; }
+  Result<std::unique_ptr<Op>> bind(std::span<const Tensor> in, std::span<const Tensor> out, Region workspace, Stream& stream) override {
     FakeRun run{0, ++*ops_, static_cast<const float*>(in[0].region.data), static_cast<float*>(out[0].region.data), traits_.n,
                 workspace.data, planned_};
-    return std::make_unique<FakeOp>(behaviour_, traits_, run);
+    return std::make_unique<FakeOp>(behaviour_, traits_, run, stream);
   }
 
  private:
@@ -107,6 +213,15 @@ class FakeOperation final : public Operation {
   Cost cost(const Problem&) const override { return {}; }
   const std::vector<std::unique_ptr<Provider>>& providers() const override { return providers_; }
   bool has_exact_fill() const override { return traits_.exact_fill; }
+  Result<std::int64_t> batch_size(const Problem& problem) const override {
+    return traits_.has_batch ? Result<std::int64_t>(traits_.n) : Operation::batch_size(problem);
+  }
+  /// The larger problem says its size in its shape; the baseline's says nothing, whatever its traits.
+  Result<BatchVariant> in_batch(const Problem& problem, std::int64_t batch, std::int64_t position) const override {
+    BatchVariant variant{problem, {BatchSlice{position, traits_.n}}, {BatchSlice{position, traits_.n}}};
+    variant.problem.shape = "batch" + std::to_string(batch);
+    return variant;
+  }
   Result<FillSpec> fill(const Problem&, const TensorSpec& input, const Inputs& inputs) const override {
     FillSpec fill;
     fill.kind = inputs.fill == InputFill::exact ? FillSpec::Kind::integers : FillSpec::Kind::uniform;
@@ -131,10 +246,12 @@ class FakeOperation final : public Operation {
         : behaviour_(std::move(behaviour)), traits_(std::move(traits)), ops_(std::move(ops)) {}
     std::string_view name() const override { return "fake"; }
     Result<std::vector<Offer>> offers(const Problem&, Device&) const override { return std::vector<Offer>{}; }
-    Result<std::unique_ptr<Plan>> plan(const Problem&, const Algorithm&, Device& device) const override {
+    Result<std::unique_ptr<Plan>> plan(const Problem& problem, const Algorithm&, Device& device) const override {
       if (traits_.exists)
         if (auto exists = traits_.exists(device.configuration()); !exists) return tl::unexpected(exists.error());
-      return std::make_unique<FakePlan>(behaviour_, traits_, device.configuration(), ops_);
+      auto traits = traits_;
+      if (problem.shape.starts_with("batch")) traits.n = std::stoll(problem.shape.substr(5));
+      return std::make_unique<FakePlan>(behaviour_, traits, device.configuration(), ops_);
     }
 
    private:

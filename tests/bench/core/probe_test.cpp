@@ -43,12 +43,17 @@ TEST(Probe, AnHonestOpShowsNoDifferenceInAnyScope) {
   std::vector<Scope> scopes;
   for (const auto& result : report.agreement) {
     scopes.push_back(result.scope);
+    if (result.scope == Scope::capture || result.scope == Scope::batch) {
+      EXPECT_EQ(result.verdict, ScopeVerdict::not_applicable) << to_text(result.scope) << ": " << result.reason;
+      EXPECT_FALSE(result.reason.empty());
+      continue;
+    }
     EXPECT_EQ(result.verdict, ScopeVerdict::no_difference) << to_text(result.scope) << ": " << result.reason;
     EXPECT_EQ(result.bound.has_value(), is_sampling(result.scope));
     EXPECT_EQ(result.distinct, 1u);
     EXPECT_FALSE(result.witness);
   }
-  EXPECT_EQ(scopes, (std::vector<Scope>{Scope::repeat, Scope::load, Scope::placement, Scope::partition}));
+  EXPECT_EQ(scopes, (std::vector<Scope>{Scope::repeat, Scope::load, Scope::placement, Scope::partition, Scope::capture, Scope::batch}));
   const auto& load = scope_of(report, Scope::load);
   ASSERT_EQ(load.stages.size(), 3u);
   EXPECT_EQ(load.stages[0].name, "spinners");
@@ -141,7 +146,7 @@ TEST(Probe, TurnsFailuresIntoStatusesWithReasons) {
   EXPECT_EQ(probe_fake(FakeOperation(failing(unsupported("no f16")))).status, RunStatus::unsupported);
   EXPECT_EQ(probe_fake(FakeOperation(failing(failure("launch failed")))).status, RunStatus::crashed);
   for (const auto& result : memory.agreement) EXPECT_EQ(result.verdict, ScopeVerdict::not_measured);
-  EXPECT_EQ(memory.agreement.size(), 4u);
+  EXPECT_EQ(memory.agreement.size(), 6u);
 
   FakeOperation absent({}, {.exists = [](const DeviceConfiguration&) { return Status(unsupported("not built")); }});
   EXPECT_EQ(probe_fake(absent).status, RunStatus::unsupported);
@@ -256,6 +261,14 @@ TEST(Probe, AProfileMayLeaveScopesOut) {
   EXPECT_EQ(report.status, RunStatus::ok);
   EXPECT_EQ(scope_of(report, Scope::load).verdict, ScopeVerdict::not_measured);
   EXPECT_EQ(scope_of(report, Scope::partition).reason, "the profile leaves it out");
+
+  settings = small_settings();
+  settings.load = 0;
+  settings.left_out = {Scope::placement, Scope::batch};
+  const auto chosen = probe_fake(FakeOperation({}, {.has_batch = true}), settings);
+  EXPECT_EQ(scope_of(chosen, Scope::placement).verdict, ScopeVerdict::not_measured);
+  EXPECT_EQ(scope_of(chosen, Scope::batch).reason, "the profile leaves it out");
+  EXPECT_EQ(scope_of(chosen, Scope::partition).verdict, ScopeVerdict::no_difference);
 }
 
 TEST(Probe, NotesOutputsOfZeros) {
