@@ -1,12 +1,14 @@
 #include "bench/analysis/page.hpp"
 
+#include <algorithm>
+
 namespace detbench::analysis {
 namespace {
 
 constexpr const char* style = R"css(
 :root { color-scheme: light; }
 body { font: 15px/1.5 system-ui, "DejaVu Sans", Verdana, sans-serif; color: #1a1a1a; background: #fff; margin: 0 auto; max-width: 1360px; box-sizing: border-box; padding: 24px; }
-h1 { font-size: 26px; margin: 0 0 4px; } h2 { font-size: 20px; margin: 40px 0 8px; border-bottom: 1px solid #ddd; padding-bottom: 4px; }
+h1 { font-size: 26px; margin: 0 0 4px; } h3 { font-size: 16px; margin: 18px 0 4px; } h2 { font-size: 20px; margin: 40px 0 8px; border-bottom: 1px solid #ddd; padding-bottom: 4px; }
 p, li { max-width: 920px; } .provenance { color: #555; font-size: 13px; } nav a { margin-right: 16px; display: inline-block; }
 li { overflow-wrap: anywhere; } .alarm { background: #fff3e6; box-shadow: -26px 0 0 #fff3e6, -30px 0 0 #d55e00; }
 .chart { overflow-x: auto; margin: 8px 0 4px; } .chart svg { max-width: 100%; height: auto; } .caption { color: #444; font-size: 14px; } .missing { color: #8a4a00; }
@@ -51,7 +53,11 @@ std::string script_json(const Json& json) {
   return text;
 }
 
-bool is_long(const std::string& column) { return column == "reason" || column == "note" || column == "status"; }
+bool is_long(const std::string& column) {
+  for (const char* name : {"reason", "note", "status", "claim", "evidence"})
+    if (column == name) return true;
+  return false;
+}
 
 std::string html_table(const Table& table) {
   if (table.rows.empty()) return "<p class=\"missing\">No data.</p>\n";
@@ -90,6 +96,47 @@ std::string chart_section(const Chart& chart, bool drawn) {
          "</script>\n";
 }
 
+/// The three questions that an audit answers, each with its evidence; the whole of it is a table below.
+std::string audit_section(const std::vector<AuditRow>& audit) {
+  std::string text = "<h2 id=\"claim_audit\">Claim audit</h2>\n<p class=\"caption\">What vendors and authors claim about bits, on what grounds, "
+                     "and what was observed. A difference breaks a claim only inside what the claim covers.</p>\n";
+  struct Question {
+    AuditVerdict verdict;
+    const char *heading, *nothing;
+  };
+  const Question questions[] = {
+      {AuditVerdict::broken, "Broken claims", "None: no difference was seen inside what a claim covers."},
+      {AuditVerdict::differs_not_claimed, "Differences that nobody claimed against", "None was seen."},
+      {AuditVerdict::declared_unseen, "Called nondeterministic, but never seen to differ", "None."},
+  };
+  for (const auto& question : questions) {
+    std::string items;
+    std::size_t count = 0;
+    for (const auto& row : audit) {
+      if (row.verdict != question.verdict) continue;
+      ++count;
+      items += std::string(question.verdict == AuditVerdict::broken ? "<li class=\"alarm\">" : "<li>") + "<b>" + escape_html(row.algorithm) + "</b> in " +
+               escape_html(row.op) + (row.tag.empty() ? "" : " (" + escape_html(row.tag) + ")") + ", " + std::to_string(row.cases) +
+               (row.cases == 1 ? " case" : " cases") + ". Claim: " + escape_html(claim_sentence(row.claim)) + ". Observed: " +
+               escape_html(evidence_sentence(row)) + ".";
+      if (row.evidence != nullptr) items += "<br><code>" + escape_html(row.evidence->replay) + "</code>";
+      items += "</li>\n";
+    }
+    text += "<h3>" + std::string(question.heading) + " (" + std::to_string(count) + ")</h3>\n";
+    // A long list folds, so that the page stays a page.
+    constexpr std::size_t most_open = 12;
+    if (count == 0) text += "<p>" + std::string(question.nothing) + "</p>\n";
+    else if (count <= most_open) text += "<ul>\n" + items + "</ul>\n";
+    else text += "<details><summary>" + std::to_string(count) + " algorithms</summary><ul>\n" + items + "</ul></details>\n";
+  }
+  std::string counts;
+  for (const auto verdict : all_audit_verdicts) {
+    const auto n = std::count_if(audit.begin(), audit.end(), [&](const AuditRow& row) { return row.verdict == verdict; });
+    if (n > 0) counts += (counts.empty() ? "" : "; ") + std::string(to_text(verdict)) + ": " + std::to_string(n);
+  }
+  return text + "<p>Algorithms by verdict: " + escape_html(counts.empty() ? "none ran" : counts) + ". The table below has every one.</p>\n";
+}
+
 }  // namespace
 
 std::string escape_html(const std::string& text) {
@@ -118,7 +165,7 @@ std::string to_html(const Page& page) {
   html += "</p>\n<nav>";
   for (const auto& chart : page.charts)
     html += "<a href=\"#" + chart.name + "\">" + escape_html(title_of(chart)) + "</a> ";
-  html += "<a href=\"#tables\">tables</a></nav>\n<h2>What was found</h2>\n<ul>\n";
+  html += "<a href=\"#claim_audit\">Claim audit</a> <a href=\"#tables\">tables</a></nav>\n<h2>What was found</h2>\n<ul>\n";
   for (const auto& finding : page.findings)
     html += std::string(finding.alarm ? "<li class=\"alarm\">" : "<li>") + escape_html(finding.text) + "</li>\n";
   html += "</ul>\n<h2>How to read this</h2>\n";
@@ -129,6 +176,7 @@ std::string to_html(const Page& page) {
     html +=
         "<p class=\"missing\">Charts are missing: run scripts/setup.sh, which gets the Vega scripts, and make this "
         "report again.</p>\n";
+  html += audit_section(page.audit);
   for (const auto& chart : page.charts) html += chart_section(chart, drawn);
   html += "<h2 id=\"tables\">Tables</h2>\n";
   for (const auto& table : page.tables)

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "bench/analysis/charts.hpp"
+#include "bench/analysis/claim_audit.hpp"
 #include "bench/analysis/findings.hpp"
 #include "bench/analysis/tables.hpp"
 
@@ -11,6 +12,7 @@ namespace detbench::analysis {
 
 struct Page {
   std::vector<Finding> findings;
+  std::vector<AuditRow> audit;
   std::vector<Chart> charts;
   std::vector<Table> tables;
   std::vector<std::string> provenance;

@@ -58,8 +58,9 @@ std::string library_label(const ResultFile& file) {
 
 std::string profile_label(const ResultFile& file) {
   const auto& p = file.profile;
-  return fmt::format("profile {}: n = {} repeat, {} process, {} load per stressor; {} configurations; {} blocks",
-                     p.name, p.repeat, p.process, p.load, p.configurations, p.blocks);
+  return fmt::format("profile {}: n = {} repeat, {} process, {} load per stressor; {} configurations; {} blocks{}",
+                     p.name, p.repeat, p.process, p.load, p.configurations, p.blocks,
+                     p.search.empty() ? "" : "; tiers searched: " + p.search);
 }
 
 std::string file_tag(std::size_t index, std::size_t files) {

@@ -131,7 +131,9 @@ Result<ReportOutcome> write_report(const std::vector<ResultFile>& files, const R
   auto charts = make_charts(files, views);
   if (!charts) return tl::unexpected(charts.error());
   page.charts = std::move(*charts);
+  page.audit = audit_claims(files);
   page.tables = make_tables(files, views);
+  page.tables.insert(page.tables.begin(), audit_table(page.audit));
   page.findings = find_findings(files, views);
   page.provenance = provenance_lines(files, files.size());
   page.manifests = Json::object();

@@ -48,7 +48,7 @@ TEST_F(Reports, holdPageTablesAndCharts) {
     EXPECT_THAT(page, HasSubstr(std::string("id=\"spec-") + name + "\""));
     EXPECT_TRUE(fs::exists(folder_ / "out" / "charts" / (std::string(name) + ".vl.json")));
   }
-  for (const char* name : {"results", "price_of_agreement", "reductions", "train_steps", "controls"})
+  for (const char* name : {"claim_audit", "results", "price_of_agreement", "reductions", "train_steps", "controls"})
     for (const char* ending : {".md", ".csv"})
       EXPECT_GT(fs::file_size(folder_ / "out" / "tables" / (std::string(name) + ending)), 40u);
   EXPECT_THAT(page, HasSubstr("detbench run &#39;conv_fwd/"));

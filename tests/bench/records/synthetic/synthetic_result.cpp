@@ -259,7 +259,7 @@ ResultFile make(const Shape& shape) {
   file.created_utc = "2000-01-01T00:00:00Z";
   file.complete = true;
   file.elapsed_s = 12.5;
-  file.profile = {"synthetic", 10, 2, 10, 2, shape.blocks};
+  file.profile = {"synthetic", 10, 2, 10, 2, shape.blocks, ""};
   file.seed = shape.seed;
   file.backend = "cpu";
   file.manifest = {{"backend", "cpu"},
