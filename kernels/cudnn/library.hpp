@@ -40,7 +40,17 @@
   X(cudnnSetActivationDescriptorSwishBeta) X(cudnnActivationForward) X(cudnnActivationBackward)                          \
   X(cudnnSoftmaxForward) X(cudnnSoftmaxBackward)                                                                         \
   X(cudnnCreateDropoutDescriptor) X(cudnnDestroyDropoutDescriptor) X(cudnnDropoutGetStatesSize)                          \
-  X(cudnnDropoutGetReserveSpaceSize) X(cudnnSetDropoutDescriptor) X(cudnnDropoutForward) X(cudnnDropoutBackward)
+  X(cudnnDropoutGetReserveSpaceSize) X(cudnnSetDropoutDescriptor) X(cudnnDropoutForward) X(cudnnDropoutBackward)        \
+  /* legacy reductions and batch normalization */                                                                       \
+  X(cudnnConvolutionBackwardBias) X(cudnnCreateReduceTensorDescriptor) X(cudnnDestroyReduceTensorDescriptor)            \
+  X(cudnnSetReduceTensorDescriptor) X(cudnnGetReductionWorkspaceSize) X(cudnnReduceTensor) X(cudnnQueryRuntimeError)    \
+  X(cudnnDeriveBNTensorDescriptor) X(cudnnBatchNormalizationForwardTraining) X(cudnnBatchNormalizationBackward)         \
+  X(cudnnGetBatchNormalizationForwardTrainingExWorkspaceSize) X(cudnnGetBatchNormalizationBackwardExWorkspaceSize)      \
+  X(cudnnGetBatchNormalizationTrainingExReserveSpaceSize) X(cudnnBatchNormalizationForwardTrainingEx)                   \
+  X(cudnnBatchNormalizationBackwardEx)                                                                                  \
+  X(cudnnDeriveNormTensorDescriptor) X(cudnnGetNormalizationForwardTrainingWorkspaceSize)                               \
+  X(cudnnGetNormalizationBackwardWorkspaceSize) X(cudnnGetNormalizationTrainingReserveSpaceSize)                        \
+  X(cudnnNormalizationForwardTraining) X(cudnnNormalizationBackward)
 
 namespace detbench::cudnn {
 
