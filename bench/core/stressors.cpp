@@ -8,11 +8,14 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 #include "bench/core/affinity.hpp"
 #include "bench/core/random.hpp"
+#include "kernels/device/stress.hpp"
 
 namespace detbench {
 namespace {
@@ -166,69 +169,70 @@ class AtomicTraffic final : public ThreadedStressor {
   std::array<Line, 4> lines_;
 };
 
-/// Work enqueued on streams of its own through the plain Device interface.
-class DeviceStressor : public ThreadedStressor {
+/// A load of kernels/device/stress.hpp; the GPU itself ends it. Made at the first start, because it takes memory.
+class PersistentLoad final : public Stressor {
  public:
-  explicit DeviceStressor(Device& device) : device_(device) {}
-
- protected:
-  Status add_lane(int priority, std::size_t bytes) {
-    auto stream = device_.make_stream(priority);
-    if (!stream) return tl::unexpected(stream.error());
-    auto buffer = device_.allocate(bytes);
-    if (!buffer) return tl::unexpected(buffer.error());
-    lanes_.push_back({std::move(*stream), std::move(*buffer)});
-    return {};
+  PersistentLoad(Device& device, GpuLoadKind kind, std::string name) : device_(device), kind_(kind), name_(std::move(name)) {}
+  std::string name() const override { return name_; }
+  void stop() noexcept override {
+    if (load_) load_->stop();
   }
-  struct Lane {
-    std::unique_ptr<Stream> stream;
-    std::unique_ptr<Buffer> buffer;
-  };
-  Device& device_;
-  std::vector<Lane> lanes_;
-};
+  bool running() const noexcept override { return load_ && load_->running(); }
+  std::uint64_t work() const noexcept override { return load_ ? load_->work() : 0; }
 
-class DeviceMemoryTraffic final : public DeviceStressor {
- public:
-  using DeviceStressor::DeviceStressor;
-  ~DeviceMemoryTraffic() override { halt(); }
-  std::string name() const override { return "memory_traffic"; }
+  Status start(std::uint64_t seed, double limit_s) override {
+    if (auto active = device_.activate(); !active) return active;
+    if (!load_) {
+      auto made = make_gpu_load(kind_);
+      if (!made) return tl::unexpected(made.error());
+      load_ = std::move(*made);
+    }
+    const auto before = load_->work();
+    if (auto started = load_->start(seed, limit_s); !started) return started;
+    const auto patience = Clock::now() + longest_start;
+    while (load_->work() == before && Clock::now() < patience) std::this_thread::sleep_for(std::chrono::microseconds(100));
+    if (load_->work() != before) return {};
+    load_->stop();
+    return failure("stressor " + name_ + " did no work within 50 ms");
+  }
 
  private:
-  static constexpr std::size_t half_bytes = std::size_t{128} << 20;  // past the L2 of today's GPUs
-  unsigned thread_count() const override { return 1; }
-  Status prepare() override { return lanes_.empty() ? add_lane(0, 2 * half_bytes) : Status{}; }
-  bool step(unsigned, std::uint64_t) override {
-    const auto all = lanes_[0].buffer->region();
-    const Region low{all.data, half_bytes}, high{static_cast<std::byte*>(all.data) + half_bytes, half_bytes};
-    return device_.activate() && device_.copy(low, high, *lanes_[0].stream) && lanes_[0].stream->wait();
-  }
+  Device& device_;
+  GpuLoadKind kind_;
+  std::string name_;
+  std::unique_ptr<GpuLoad> load_;
 };
 
-class RacingStreams final : public DeviceStressor {
+/// Threads that put short kernels on streams of every priority, two streams each, so that what runs beside the arm, and
+/// what is let past it, changes all the time. Kernels end by themselves after some tens of microseconds.
+class RacingStreams final : public ThreadedStressor {
  public:
-  using DeviceStressor::DeviceStressor;
+  explicit RacingStreams(Device& device) : device_(device) {}
   ~RacingStreams() override { halt(); }
   std::string name() const override { return "racing_streams"; }
 
  private:
   unsigned thread_count() const override { return 2; }
   Status prepare() override {
-    if (!lanes_.empty()) return {};
-    for (const int priority : {0, -1, 0, -1})
-      if (auto added = add_lane(priority, std::size_t{1} << 20); !added) return added;
+    // Clamped to what the device has: from the default priority, which arms have, to the highest.
+    for (const int priority : {0, -1, -2, -100}) {
+      if (streams_.size() == 4) break;
+      auto stream = device_.make_stream(priority);
+      if (!stream) return tl::unexpected(stream.error());
+      streams_.push_back(std::move(*stream));
+    }
     return {};
   }
   bool step(unsigned index, std::uint64_t seed) override {
     thread_local SeededRandom random(seed, "streams");
-    for (unsigned lane = 2 * index; lane < 2 * index + 2; ++lane) {
-      // Kernels of seeded sizes, so that the gaps they leave on the multiprocessors move.
-      Region part = lanes_[lane].buffer->region();
-      part.bytes = std::size_t{256} << random.below(12);
-      if (!device_.activate() || !device_.poison(part, Poison::zero, 0, *lanes_[lane].stream)) return false;
-    }
-    return lanes_[2 * index].stream->wait() && lanes_[2 * index + 1].stream->wait();
+    if (!device_.activate()) return false;
+    for (int launch = 0; launch < 4; ++launch)
+      for (const unsigned lane : {index, index + 2})
+        if (!enqueue_short_load(*streams_[lane], plan_short_load(device_.multiprocessors().count, random.next64()))) return false;
+    return streams_[index]->wait() && streams_[index + 2]->wait();
   }
+  Device& device_;
+  std::vector<std::unique_ptr<Stream>> streams_;
 };
 
 }  // namespace
@@ -236,7 +240,9 @@ class RacingStreams final : public DeviceStressor {
 std::vector<std::unique_ptr<Stressor>> make_stressors(Device& device) {
   std::vector<std::unique_ptr<Stressor>> stressors;
   if (device.kind() == DeviceKind::cuda) {
-    stressors.push_back(std::make_unique<DeviceMemoryTraffic>(device));
+    stressors.push_back(std::make_unique<PersistentLoad>(device, GpuLoadKind::spinners, "spinners"));
+    stressors.push_back(std::make_unique<PersistentLoad>(device, GpuLoadKind::atomic_traffic, "atomic_traffic"));
+    stressors.push_back(std::make_unique<PersistentLoad>(device, GpuLoadKind::memory_traffic, "memory_traffic"));
     stressors.push_back(std::make_unique<RacingStreams>(device));
     return stressors;
   }

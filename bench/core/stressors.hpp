@@ -26,7 +26,8 @@ class Stressor {
 /// The stressors of a backend, in the order of their stages.
 /// On a CPU: `spinners` (busy threads of mixed niceness that come and go), `memory_traffic` (copies through more than the
 /// last-level cache) and `atomic_traffic` (additions to a few shared cache lines).
-/// On a GPU: `memory_traffic` (copies on another stream) and `racing_streams` (short kernels on streams of mixed priority).
+/// On a GPU: `spinners`, `atomic_traffic` and `memory_traffic` (persistent blocks that leave room and end by themselves:
+/// kernels/device/stress.hpp) and `racing_streams` (short kernels of seeded sizes on streams of every priority).
 std::vector<std::unique_ptr<Stressor>> make_stressors(Device& device);
 
 }  // namespace detbench
