@@ -1,26 +1,22 @@
 #include "kernels/loss/loss.hpp"
 
-#include <limits>
-
+#include "kernels/loss/parts.hpp"
+#include "kernels/loss/rows.hpp"
 #include "kernels/simple_operation.hpp"
-#include "kernels/tensor/portable_math.hpp"
 
 namespace detbench {
 namespace {
-
-constexpr int lanes = 8;
 
 /// One row: element j adds to lane j % 8, the lanes meet in a fixed tree. Returns the row's loss.
 float row_loss(const float* x, std::int64_t classes, std::int32_t label, float batch, float* diff) {
   float top = x[0];
   for (std::int64_t j = 1; j < classes; ++j) top = x[j] > top ? x[j] : top;
-  float s[lanes] = {};
+  float s[rows::lanes] = {};
   for (std::int64_t j = 0; j < classes; ++j) diff[j] = portable::exp(x[j] - top);
-  for (std::int64_t j = 0; j < classes; ++j) s[j % lanes] += diff[j];
-  const float sum = ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
-  for (std::int64_t j = 0; j < classes; ++j) diff[j] = (diff[j] / sum - (j == label ? 1.0f : 0.0f)) / batch;
-  if (label < 0 || label >= classes) return std::numeric_limits<float>::quiet_NaN();
-  return portable::log(sum) - (x[label] - top);
+  for (std::int64_t j = 0; j < classes; ++j) s[j % rows::lanes] += diff[j];
+  const float sum = rows::join_lanes(s);
+  for (std::int64_t j = 0; j < classes; ++j) diff[j] = rows::cross_entropy_gradient(diff[j], sum, j == label, batch);
+  return label < 0 || label >= classes ? rows::no_loss() : rows::cross_entropy_loss(sum, x[label], top);
 }
 
 struct Parsed {
@@ -30,25 +26,20 @@ struct Parsed {
 class SoftmaxCrossEntropyOperation final : public SimpleOperation {
  public:
   SoftmaxCrossEntropyOperation() : SimpleOperation("softmax_cross_entropy") {
-    add_provider(std::make_unique<FixedOrderProvider>("lanes", [this](const Problem& problem) -> Result<SimplePlanParts> {
-      auto c = describe(problem);
-      if (!c) return tl::unexpected(c.error());
-      const std::int64_t batch = c->inputs[0].shape[0], classes = c->inputs[0].shape[1];
-      SimplePlanParts parts{c->inputs, c->outputs, sizeof(float) * static_cast<std::size_t>(batch), {}, {}};
-      parts.run = [batch, classes](std::span<const Tensor> in, std::span<const Tensor> out, Region workspace) {
-        const float* logits = static_cast<const float*>(in[0].region.data);
-        const auto* labels = static_cast<const std::int32_t*>(in[1].region.data);
-        float *loss = static_cast<float*>(out[0].region.data), *diff = static_cast<float*>(out[1].region.data);
-        float* rows = static_cast<float*>(workspace.data);
-#pragma omp parallel for schedule(static)
-        for (std::int64_t n = 0; n < batch; ++n)
-          rows[n] = row_loss(logits + n * classes, classes, labels[n], static_cast<float>(batch), diff + n * classes);
-        float total = 0;
-        for (std::int64_t n = 0; n < batch; ++n) total += rows[n];  // in order of the batch
-        *loss = total / static_cast<float>(batch);
-      };
-      return parts;
-    }, true));
+    add_provider(std::make_unique<FixedOrderProvider>(
+        "lanes", [this](const Problem& problem) { return cpu_parts(problem); }, true,
+        [this](const Problem& problem) -> Result<SimplePlanParts> {
+          auto parts = specs_of(problem);
+          if (!parts) return parts;
+          return rows::cuda_cross_entropy_parts(std::move(*parts), false);
+        }));
+    add_provider(std::make_unique<SimpleProvider>(
+        "cuda_atomic", DeviceKind::cuda,
+        std::vector<SimpleAlgorithm>{{"row_then_atomic", {}, true, [this](const Problem& problem, Device&) -> Result<SimplePlanParts> {
+                                        auto parts = specs_of(problem);
+                                        if (!parts) return parts;
+                                        return rows::cuda_cross_entropy_parts(std::move(*parts), true);
+                                      }}}));
   }
   bool has_exact_fill() const override { return false; }
   Result<FillSpec> fill(const Problem& problem, const TensorSpec& input, const Inputs& inputs) const override {
@@ -74,6 +65,33 @@ class SoftmaxCrossEntropyOperation final : public SimpleOperation {
   }
 
  private:
+  Result<SimplePlanParts> specs_of(const Problem& problem) const {
+    auto c = describe(problem);
+    if (!c) return tl::unexpected(c.error());
+    SimplePlanParts parts;
+    parts.inputs = c->inputs, parts.outputs = c->outputs;
+    parts.alignment_bytes = sizeof(float);  // element by element
+    return parts;
+  }
+  Result<SimplePlanParts> cpu_parts(const Problem& problem) const {
+    auto parts = specs_of(problem);
+    if (!parts) return parts;
+    const std::int64_t batch = parts->inputs[0].shape[0], classes = parts->inputs[0].shape[1];
+    parts->workspace_bytes = sizeof(float) * static_cast<std::size_t>(batch);
+    parts->run = [batch, classes](std::span<const Tensor> in, std::span<const Tensor> out, Region workspace) {
+      const float* logits = static_cast<const float*>(in[0].region.data);
+      const auto* labels = static_cast<const std::int32_t*>(in[1].region.data);
+      float *loss = static_cast<float*>(out[0].region.data), *diff = static_cast<float*>(out[1].region.data);
+      float* losses = static_cast<float*>(workspace.data);
+#pragma omp parallel for schedule(static)
+      for (std::int64_t n = 0; n < batch; ++n)
+        losses[n] = row_loss(logits + n * classes, classes, labels[n], static_cast<float>(batch), diff + n * classes);
+      float total = 0;
+      for (std::int64_t n = 0; n < batch; ++n) total += losses[n];  // in order of the batch
+      *loss = total / static_cast<float>(batch);
+    };
+    return parts;
+  }
   static Result<Parsed> parse(const Problem& problem) {
     if (auto s = require_f32(problem); !s) return tl::unexpected(s.error());
     if (problem.layout != "plain") return invalid_input("layout '" + problem.layout.substr(0, 60) + "' does not exist for " + problem.op + "; plain does");
