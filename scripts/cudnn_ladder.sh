@@ -102,6 +102,9 @@ for candidate in "$detbench_root/.venv/bin/python3" python3; do
 done
 [[ -n "$python" ]] || fail 3 "no Python with pip: run scripts/setup.sh, or install python3-pip"
 
+# A wrong option is wrong for every version: found out before anything is installed.
+"$detbench" catalog "${catalog_arguments[@]}" --problems >/dev/null || exit $?
+
 [[ -n "$out" ]] || out="$detbench_root/results/local/cudnn-ladder-$(date -u +%Y%m%dT%H%M%SZ)"
 [[ ! -e "$out" ]] || fail 2 "$out is there already; choose another --out"
 mkdir -p -- "$out" "$cache" || fail 3 "cannot make $out and $cache"
@@ -200,7 +203,7 @@ for version in "${versions[@]}"; do
     --format json --out "$out/catalog-$version.json" || status=$?
   case "$status" in
     0) catalogs+=("$out/catalog-$version.json") ;;
-    2 | 130) exit "$status" ;; # the same for every version
+    130) exit "$status" ;;
     *)
       say "cuDNN $version: detbench catalog ended with $status, left out" >&2
       failed+=("$version")

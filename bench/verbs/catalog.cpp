@@ -24,7 +24,7 @@ struct CatalogArguments {
   std::string arch = "sm_90", model = "mobilenet_v2", padding = "same", format = "table", out;
   double alpha = 1.0, timeout_s = 120;
   int pixels = 224, batch = 128, jobs = 0;
-  bool layers = false, force = false;
+  bool layers = false, force = false, problems = false;
 };
 
 /// To the file, whole or not at all, or to the terminal.
@@ -105,6 +105,10 @@ int make_catalog(const CatalogArguments& a) {
   if (!questions) return fail(questions.error());
   auto entries = catalog::pose(*questions);
   if (!entries) return fail(entries.error());
+  if (a.problems) {
+    for (const auto& entry : *entries) fmt::print("{}  {}\n", problem_id(entry.problem), catalog::joined(entry.used_by, "  ", ""));
+    return exit_ok;
+  }
   // Found out now and not after the work.
   if (!a.out.empty() && !a.force && std::filesystem::exists(a.out))
     return fail({a.out + ": is there already; --force replaces it, or choose another name", Reason::Kind::invalid_input});
@@ -156,9 +160,10 @@ Verb add_catalog_verb(CLI::App& program) {
   app->add_option("--px", a->pixels, "image height and width")->capture_default_str();
   app->add_option("--batch", a->batch, "images at once")->capture_default_str();
   app->add_option("--padding", a->padding, "same (Keras) or symmetric (PyTorch)")->capture_default_str();
-  app->add_option("--types", a->types, "f32, f16, bf16, separated by commas")->delimiter(',')->capture_default_str();
-  app->add_option("--layout", a->layouts, "nhwc, nchw, separated by commas")->delimiter(',')->capture_default_str();
+  app->add_option("--types", a->types, "f32, f16, bf16, separated by commas")->delimiter(',')->allow_extra_args(false)->capture_default_str();
+  app->add_option("--layout", a->layouts, "nhwc, nchw, separated by commas")->delimiter(',')->allow_extra_args(false)->capture_default_str();
   app->add_flag("--layers", a->layers, "show every engine of every problem, not the summary alone");
+  app->add_flag("--problems", a->problems, "the problems alone, without asking cuDNN");
   app->add_option("--format", a->format, "table, csv or json; markdown too with --compare")->capture_default_str();
   app->add_option("--out", a->out, "file to write instead of the terminal");
   app->add_flag("--force", a->force, "replace that file");
@@ -168,7 +173,7 @@ Verb add_catalog_verb(CLI::App& program) {
   return [a, app, compared]() -> int {
     if (auto good = check_format(*a); !good) return fail(good.error());
     if (compared->count() == 0) return make_catalog(*a);
-    for (const char* name : {"FILTER", "--arch", "--model", "--alpha", "--px", "--batch", "--padding", "--types", "--layout", "--layers", "--jobs", "--timeout"})
+    for (const char* name : {"FILTER", "--arch", "--model", "--alpha", "--px", "--batch", "--padding", "--types", "--layout", "--layers", "--problems", "--jobs", "--timeout"})
       if (app->count(name) > 0) return fail({std::string(name) + " and --compare exclude each other: catalogs are compared as they are", Reason::Kind::invalid_input});
     return compare_files(*a);
   };

@@ -7,7 +7,7 @@
 namespace detbench::cudnn {
 namespace {
 
-/// Public specifications of one GPU per architecture. Sizes in bytes, clocks in kHz.
+/// Public specifications of one GPU per architecture. Sizes in bytes, clocks in kHz, the memory bus in bits.
 struct Gpu {
   int version;
   const char* name;
@@ -15,20 +15,20 @@ struct Gpu {
   std::int64_t memory;
   int shared_optin, shared_reserved, blocks_per_sm, threads_per_sm;
   std::int64_t l2;
-  int sm_clock, memory_clock;
+  int sm_clock, memory_clock, memory_bus;
 };
 
 constexpr std::int64_t gib = std::int64_t{1} << 30, mib = std::int64_t{1} << 20;
 
 constexpr Gpu gpus[] = {
-    {700, "Tesla V100-SXM2-16GB", 80, 16 * gib, 98304, 0, 32, 2048, 6 * mib, 1530000, 877000},
-    {750, "Tesla T4", 40, 16 * gib, 65536, 0, 16, 1024, 4 * mib, 1590000, 5001000},
-    {800, "NVIDIA A100-SXM4-80GB", 108, 80 * gib, 166912, 1024, 32, 2048, 40 * mib, 1410000, 1593000},
-    {860, "NVIDIA GeForce RTX 3090 Ti", 84, 24 * gib, 101376, 1024, 16, 1536, 6 * mib, 1860000, 10501000},
-    {890, "NVIDIA GeForce RTX 4090", 128, 24 * gib, 101376, 1024, 24, 1536, 72 * mib, 2520000, 10501000},
-    {900, "NVIDIA H200", 132, 150754820096, 232448, 1024, 32, 2048, 60 * mib, 1980000, 3201000},
-    {1000, "NVIDIA B200", 148, 192 * gib, 232448, 1024, 32, 2048, 126 * mib, 1965000, 3996000},
-    {1200, "NVIDIA GeForce RTX 5090", 170, 32 * gib, 101376, 1024, 24, 1536, 96 * mib, 2407000, 14001000},
+    {700, "Tesla V100-SXM2-16GB", 80, 16 * gib, 98304, 0, 32, 2048, 6 * mib, 1530000, 877000, 4096},
+    {750, "Tesla T4", 40, 16 * gib, 65536, 0, 16, 1024, 4 * mib, 1590000, 5001000, 256},
+    {800, "NVIDIA A100-SXM4-80GB", 108, 80 * gib, 166912, 1024, 32, 2048, 40 * mib, 1410000, 1593000, 5120},
+    {860, "NVIDIA GeForce RTX 3090 Ti", 84, 24 * gib, 101376, 1024, 16, 1536, 6 * mib, 1860000, 10501000, 384},
+    {890, "NVIDIA GeForce RTX 4090", 128, 24 * gib, 101376, 1024, 24, 1536, 72 * mib, 2520000, 10501000, 384},
+    {900, "NVIDIA H200", 132, 150754820096, 232448, 1024, 32, 2048, 60 * mib, 1980000, 3201000, 6144},
+    {1000, "NVIDIA B200", 148, 192 * gib, 232448, 1024, 32, 2048, 126 * mib, 1965000, 3996000, 8192},
+    {1200, "NVIDIA GeForce RTX 5090", 170, 32 * gib, 101376, 1024, 24, 1536, 96 * mib, 2407000, 14001000, 512},
 };
 
 std::string architecture_name(const Gpu& gpu) { return "sm_" + std::to_string(gpu.version / 10); }
@@ -59,6 +59,7 @@ std::string json_of(const Gpu& gpu) {
   j["deviceVer"] = gpu.version;
   j["driverVer"] = 13000;
   j["deviceName"] = gpu.name;
+  j["memoryBusWidth"] = gpu.memory_bus;  // newer than 9.23 wants it; older versions take and ignore it
   return j.dump();
 }
 
@@ -83,8 +84,12 @@ Result<Target> Target::of_json(std::string text) {
   if (!lib) return tl::unexpected(lib.error());
   auto properties = Descriptor::make(**lib, CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
   properties.set(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, std::string_view(text));
-  if (auto s = properties.finalize(); !s)
+  if (auto s = properties.finalize(); !s) {
+    if (properties.status() == CUDNN_STATUS_SUBLIBRARY_LOADING_FAILED)
+      return failure("a part of cuDNN does not load from " + (*lib)->path.parent_path().string() + " (" + s.error().text +
+                     "); the newest versions need the driver's library libcuda.so.1 for that, also where no GPU is asked");
     return invalid_input("these are no device properties as cuDNN writes them (" + s.error().text + "): '" + text.substr(0, 120) + "'");
+  }
   return read(std::move(properties), std::move(text));
 }
 
@@ -96,7 +101,9 @@ Result<Target> Target::of_device(int device) {
   if (auto s = properties.finalize(); !s) return tl::unexpected(s.error());
   auto text = properties.get_text(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION);
   if (!text) return tl::unexpected(text.error());
-  return read(std::move(properties), std::move(*text));
+  auto target = read(std::move(properties), std::move(*text));
+  if (target) target->is_device_ = true;
+  return target;
 }
 
 Result<Target> Target::read(Descriptor descriptor, std::string text) {

@@ -9,7 +9,7 @@
 
 namespace detbench::cudnn {
 
-/// Device properties as cuDNN states them: a JSON text of 23 keys. Engines, heuristics and plans are asked about a target
+/// Device properties as cuDNN states them: a JSON text of 24 keys. Engines, heuristics and plans are asked about a target
 /// and need no GPU for it.
 class Target {
  public:
@@ -24,6 +24,7 @@ class Target {
   const std::string& name() const { return name_; }    ///< "NVIDIA H200"
   int compute_capability() const { return version_; }  ///< 900 for sm_90, 1200 for sm_120
   int multiprocessors() const { return multiprocessors_; }
+  bool is_device() const { return is_device_; }        ///< of_device(): the GPU is there
   const Descriptor& descriptor() const { return descriptor_; }
 
  private:
@@ -31,6 +32,7 @@ class Target {
   Descriptor descriptor_;
   std::string json_, name_;
   int version_ = 0, multiprocessors_ = 0;
+  bool is_device_ = false;
 };
 
 /// "sm_70", "sm_75", ...: what of_architecture() knows.
