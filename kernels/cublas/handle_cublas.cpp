@@ -7,15 +7,19 @@
 namespace detbench::cublas {
 namespace {
 
-/// Sets a variable and puts the old value back.
+/// Sets a variable (empty: unsets it) and puts the old value back. Touches nothing where nothing changes, as for every
+/// arm that wants no configuration: another thread that reads the environment meanwhile is safe then.
 class ScopedVariable {
  public:
   ScopedVariable(const char* name, const std::string& value) : name_(name) {
     if (const char* old = std::getenv(name)) old_ = old;
+    changed_ = old_.value_or("") != value;
+    if (!changed_) return;
     if (value.empty()) unsetenv(name);
     else setenv(name, value.c_str(), 1);
   }
   ~ScopedVariable() {
+    if (!changed_) return;
     if (old_) setenv(name_, old_->c_str(), 1);
     else unsetenv(name_);
   }
@@ -24,6 +28,7 @@ class ScopedVariable {
  private:
   const char* name_;
   std::optional<std::string> old_;
+  bool changed_ = false;
 };
 
 }  // namespace
@@ -70,9 +75,11 @@ Status Handle::set_sm_count_target(int multiprocessors) {
 Status Handle::multiply(const Gemm& g, const void* a, const void* b, void* out, cublasComputeType_t compute, cublasGemmAlgo_t algorithm) {
   // Every compute type used here scales by f32 (host memory, the handle's default pointer mode).
   const float one = 1, zero = 0;
-  DETBENCH_CUBLAS_TRY(library_, cublasGemmEx_64(handle_, g.b_transposed ? CUBLAS_OP_T : CUBLAS_OP_N, g.a_transposed ? CUBLAS_OP_T : CUBLAS_OP_N,
-                                                g.n, g.m, g.k, &one, b, to_cuda(g.input), g.b_transposed ? g.k : g.n, a, to_cuda(g.input),
-                                                g.a_transposed ? g.m : g.k, &zero, out, to_cuda(g.output), g.n, compute, algorithm));
+  const auto c = column_major(g);
+  const auto type = to_cuda(g.input);
+  DETBENCH_CUBLAS_TRY(library_, cublasGemmEx_64(handle_, c.left.transposed ? CUBLAS_OP_T : CUBLAS_OP_N, c.right.transposed ? CUBLAS_OP_T : CUBLAS_OP_N,
+                                                c.m, c.n, c.k, &one, b, type, c.left.rows, a, type, c.right.rows, &zero, out, to_cuda(g.output), c.m,
+                                                compute, algorithm));
   return {};
 }
 

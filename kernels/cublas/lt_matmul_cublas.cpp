@@ -75,20 +75,21 @@ Result<std::unique_ptr<LtMatmul>> LtMatmul::make(const Gemm& gemm, const LtTarge
 
 Status LtMatmul::describe() {
   DETBENCH_CUBLAS_TRY(library_, cublasLtMatmulDescCreate(&operation_, target_.compute, CUDA_R_32F));
-  const std::int32_t left_op = gemm_.b_transposed ? CUBLAS_OP_T : CUBLAS_OP_N, right_op = gemm_.a_transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
+  const auto c = column_major(gemm_);
+  const std::int32_t left_op = c.left.transposed ? CUBLAS_OP_T : CUBLAS_OP_N, right_op = c.right.transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
   DETBENCH_CUBLAS_TRY(library_, cublasLtMatmulDescSetAttribute(operation_, CUBLASLT_MATMUL_DESC_TRANSA, &left_op, sizeof left_op));
   DETBENCH_CUBLAS_TRY(library_, cublasLtMatmulDescSetAttribute(operation_, CUBLASLT_MATMUL_DESC_TRANSB, &right_op, sizeof right_op));
   if (target_.sm_count_target > 0) {
     const std::int32_t count = target_.sm_count_target;
     DETBENCH_CUBLAS_TRY(library_, cublasLtMatmulDescSetAttribute(operation_, CUBLASLT_MATMUL_DESC_SM_COUNT_TARGET, &count, sizeof count));
   }
-  // Our row-major matrix of r rows and c columns is one of c rows and r columns in columns, with leading dimension c.
-  const auto input = to_cuda(gemm_.input), output = to_cuda(gemm_.output);
-  const auto m = static_cast<std::uint64_t>(gemm_.m), n = static_cast<std::uint64_t>(gemm_.n), k = static_cast<std::uint64_t>(gemm_.k);
-  const std::uint64_t left_rows = gemm_.b_transposed ? k : n, right_rows = gemm_.a_transposed ? m : k;
-  DETBENCH_CUBLAS_TRY(library_, cublasLtMatrixLayoutCreate(&left_, input, left_rows, gemm_.b_transposed ? n : k, static_cast<std::int64_t>(left_rows)));
-  DETBENCH_CUBLAS_TRY(library_, cublasLtMatrixLayoutCreate(&right_, input, right_rows, gemm_.a_transposed ? k : m, static_cast<std::int64_t>(right_rows)));
-  DETBENCH_CUBLAS_TRY(library_, cublasLtMatrixLayoutCreate(&out_, output, n, m, gemm_.n));
+  const auto layout = [&](cublasLtMatrixLayout_t* made, DataType type, std::int64_t rows, std::int64_t columns) -> Status {
+    DETBENCH_CUBLAS_TRY(library_, cublasLtMatrixLayoutCreate(made, to_cuda(type), static_cast<std::uint64_t>(rows), static_cast<std::uint64_t>(columns), rows));
+    return {};
+  };
+  if (auto status = layout(&left_, gemm_.input, c.left.rows, c.left.columns); !status) return status;
+  if (auto status = layout(&right_, gemm_.input, c.right.rows, c.right.columns); !status) return status;
+  if (auto status = layout(&out_, gemm_.output, c.m, c.n); !status) return status;
   return {};
 }
 

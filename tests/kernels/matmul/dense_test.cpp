@@ -80,7 +80,7 @@ TEST(Dense, EveryAlgorithmAgreesWithFp64) {
   ASSERT_TRUE(device);
   ASSERT_TRUE((*device)->activate());
   for (auto pass : all_dense_passes)
-    for (auto storage : {DataType::f32, DataType::bf16}) {
+    for (auto storage : {DataType::f32, DataType::f16, DataType::bf16}) {
       const auto operation = make_dense_operation(pass);
       int ran = 0;
       for (auto p : small_problems(pass, storage))
