@@ -34,7 +34,6 @@ TEST(FusedGraphs, StateEveryProblem) {
         }
 }
 
-/// Engines that some configuration of the problem names, whether or not they can be judged without a driver.
 std::vector<Offer> offers_of(const FusedConvolutionProblem& p) {
   const auto target = cudnn::Target::of_architecture("sm_90");
   EXPECT_TRUE(target);
@@ -61,6 +60,38 @@ TEST(FusedGraphs, OfferEnginesWithNamesThatGoBack) {
     }
     EXPECT_FALSE(offers.empty()) << op_name(pattern);
   }
+}
+
+/// What was found device-less with cuDNN 9.19: one precompiled engine generates statistics, on tensor cores, in NHWC. Engines
+/// that are compiled at run time need a driver to be judged, so that only refusals are demanded of them.
+TEST(FusedGraphs, StatisticsExistInNhwcOnTensorCoresOnly) {
+  if (const auto library = cudnn::library(); !library) GTEST_SKIP() << library.error().text;
+  const auto valid = [](const std::vector<Offer>& offers) {
+    std::set<std::string> names;
+    for (const auto& offer : offers)
+      if (!offer.unsupported) names.insert(offer.algorithm.name);
+    return names;
+  };
+  EXPECT_TRUE(valid(offers_of(pointwise(FusedPattern::stats, DataType::f16, "nhwc"))).contains("eng2"));
+  EXPECT_TRUE(valid(offers_of(pointwise(FusedPattern::stats, DataType::f16, "nchw"))).empty());
+  EXPECT_TRUE(valid(offers_of(pointwise(FusedPattern::stats, DataType::f32, "nhwc"))).empty());
+}
+
+TEST(FusedGraphs, OfferWhatEachHeuristicsModeWouldPick) {
+  if (const auto library = cudnn::library(); !library) GTEST_SKIP() << library.error().text;
+  const auto p = pointwise(FusedPattern::stats, DataType::f16, "nhwc");
+  const auto offers = fused_convolution_offers(p, *cudnn::Target::of_architecture("sm_90"), {});
+  ASSERT_TRUE(offers) << offers.error().text;
+  std::set<std::string> picks, all;
+  for (const auto& offer : *offers) {
+    all.insert(offer.algorithm.name);
+    if (!offer.algorithm.name.starts_with("pick:")) continue;
+    picks.insert(offer.algorithm.name);
+    if (!offer.unsupported) {
+      EXPECT_TRUE(all.contains(offer.notes.at("selected"))) << offer.algorithm.name;
+    }
+  }
+  EXPECT_EQ(picks.size(), 4u);
 }
 
 }  // namespace
