@@ -34,6 +34,7 @@ std::unique_ptr<Provider> make_fixed_order_provider();
 std::unique_ptr<Provider> make_openmp_provider();
 std::unique_ptr<Provider> make_cuda_provider();
 std::unique_ptr<Provider> make_cudnn_legacy_provider();
+std::unique_ptr<Provider> make_cudnn_graph_provider(const AlgorithmSearch& search);
 }  // namespace bias_gradient
 
 }  // namespace detbench

@@ -55,12 +55,14 @@ struct BiasGradientTensors {
 };
 BiasGradientTensors tensors_of(const BiasGradientProblem& p) { return {{p.diff_dst()}, {p.diff_bias()}}; }
 
-std::unique_ptr<Operation> make_bias_gradient_operation(const AlgorithmSearch&) {
+std::unique_ptr<Operation> make_bias_gradient_operation(const AlgorithmSearch& search) {
   auto operation = std::make_unique<TypedOperation<BiasGradientProblem>>(
       "bias_grad", TypedFunctions<BiasGradientProblem>{parse_bias_gradient, fill, reference});
   operation->add(bias_gradient::make_fixed_order_provider());
   operation->add(bias_gradient::make_openmp_provider());
   operation->add(bias_gradient::make_cuda_provider());
+  operation->add(bias_gradient::make_cudnn_legacy_provider());
+  operation->add(bias_gradient::make_cudnn_graph_provider(search));
   return operation;
 }
 

@@ -146,10 +146,12 @@ class StoredAnswer final : public Reference {
 
 class BatchNormOperation final : public SimpleOperation {
  public:
-  BatchNormOperation(std::string op, const AlgorithmSearch&) : SimpleOperation(std::move(op)) {
+  BatchNormOperation(std::string op, const AlgorithmSearch& search) : SimpleOperation(std::move(op)) {
     add_provider(normalization::make_onednn_provider());
     add_provider(normalization::make_fixed_order_provider());
     add_provider(normalization::make_cuda_provider());
+    add_provider(normalization::make_cudnn_legacy_provider());
+    add_provider(normalization::make_cudnn_graph_provider(search));
   }
   Result<std::unique_ptr<Reference>> reference(const Problem& problem, const Inputs& inputs) const override {
     const auto p = parse_batch_norm(problem);

@@ -57,6 +57,8 @@ namespace normalization {
 std::unique_ptr<Provider> make_fixed_order_provider();
 std::unique_ptr<Provider> make_onednn_provider();
 std::unique_ptr<Provider> make_cuda_provider();
+std::unique_ptr<Provider> make_cudnn_legacy_provider();
+std::unique_ptr<Provider> make_cudnn_graph_provider(const AlgorithmSearch& search);
 }  // namespace normalization
 
 }  // namespace detbench

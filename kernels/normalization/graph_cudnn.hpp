@@ -1,0 +1,14 @@
+// Batch norm's graphs, for whoever asks cuDNN about them without a GPU. Only files that are built with cuDNN's headers
+// include this.
+#pragma once
+
+#include "kernels/cudnn/graph_plan.hpp"
+#include "kernels/normalization/batch_norm.hpp"
+
+namespace detbench::normalization {
+
+/// NORM_FORWARD in training mode: (src, gamma, beta) -> (dst, mean, inverse_deviation), without moving statistics; or
+/// NORM_BACKWARD: (src, diff_dst, mean, inverse_deviation, gamma) -> (diff_src, diff_gamma, diff_beta). ReLU6 is not in it.
+Result<cudnn::GraphProblem> norm_graph(const BatchNormProblem& problem, std::int64_t alignment_bytes);
+
+}  // namespace detbench::normalization
