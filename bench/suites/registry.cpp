@@ -8,6 +8,7 @@
 #include "kernels/convolution/operation.hpp"
 #include "kernels/cudnn/version.hpp"
 #include "kernels/device/onednn.hpp"
+#include "kernels/fused_convolution/operation.hpp"
 #include "kernels/matmul/matmul_operation.hpp"
 #include "kernels/matmul/operation.hpp"
 #include "kernels/normalization/batch_norm.hpp"
@@ -19,7 +20,8 @@ namespace detbench {
 Registry make_registry(const std::filesystem::path& selections, const AlgorithmSearch& search) {
   Registry registry;
   registry.add(make_control_operation());
-  for (Direction direction : all_directions) registry.add(make_convolution_operation(direction));
+  for (Direction direction : all_directions) registry.add(make_convolution_operation(direction, search));
+  for (auto& operation : make_fused_convolution_operations(search)) registry.add(std::move(operation));
   for (DensePass pass : all_dense_passes) registry.add(make_dense_operation(pass));
   registry.add(make_matmul_operation());
   for (auto& operation : make_batch_norm_operations(search)) registry.add(std::move(operation));
