@@ -93,9 +93,12 @@ Support support_of(cudnnStatus_t status, const Engine& engine) {
   if (status == CUDNN_STATUS_NOT_SUPPORTED_RUNTIME_PREREQUISITE_MISSING && engine.has_behaviour(CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION) &&
       !driver_library_present())
     return Support::unknown;
-  // Failures of the machine, not of the configuration: there is no device, or the stub of a driver.
+  if (!engine.without_device) return Support::unsupported;
+  // Failures of the machine, not of the configuration: there is no device, or the stub of a driver. And an SM-count target
+  // is held against a device that is not there (describe_engine).
   const int category = static_cast<int>(status) / 1000;
-  return category == 4 || category == 5 ? Support::unknown : Support::unsupported;
+  const bool blind = engine.sm_count_target > 0 && engine.finalized() && status == CUDNN_STATUS_NOT_SUPPORTED;
+  return category == 4 || category == 5 || blind ? Support::unknown : Support::unsupported;
 }
 
 cudnnStatus_t check_quickly(const Engine& engine, const Configuration& configuration) {
@@ -124,7 +127,8 @@ Checked check(const Engine& engine, const Configuration& configuration) {
   if (!finalized) {
     checked.reason = finalized.error().text;
     if (checked.support == Support::unknown)
-      checked.reason = (driver_library_present() ? "not known without a device: " : "not known without the driver's library libcuda.so.1: ") + checked.reason;
+      checked.reason = (checked.status == CUDNN_STATUS_NOT_SUPPORTED_RUNTIME_PREREQUISITE_MISSING ? "not known without the driver's library libcuda.so.1: "
+                                                                                                  : "not known without a device: ") + checked.reason;
     return checked;
   }
   if (const auto bytes = d.get_int64(CUDNN_ATTR_ENGINECFG_WORKSPACE_SIZE)) checked.workspace_bytes = *bytes;

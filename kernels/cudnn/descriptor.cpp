@@ -60,6 +60,9 @@ cudnnStatus_t Descriptor::try_finalize() {
 }
 
 Status Descriptor::finalize() {
+  // The library keeps the message of an earlier failure until somebody reads it: it must not pass for this one's.
+  char earlier[8];
+  if (state_->failed.empty()) state_->library->cudnnGetLastErrorString(earlier, sizeof earlier);
   if (try_finalize() == CUDNN_STATUS_SUCCESS) return {};
   auto reason = cudnn_reason(*state_->library, state_->status, "cudnnBackendFinalize");
   if (!state_->failed.empty()) reason.text = state_->failed;

@@ -74,13 +74,20 @@ const Knob* Engine::find_knob(int type) const {
 Engine describe_engine(const OperationGraph& graph, const Target& target, std::int64_t index, int sm_count_target) {
   Engine engine;
   engine.index = index;
-  engine.descriptor = Descriptor::make(graph.library(), CUDNN_BACKEND_ENGINE_DESCRIPTOR);
-  auto& d = engine.descriptor;
-  d.set(CUDNN_ATTR_ENGINE_OPERATION_GRAPH, graph.descriptor())
-      .set(CUDNN_ATTR_ENGINE_GLOBAL_INDEX, index)
-      .set(CUDNN_ATTR_ENGINE_DEVICEPROP, target.descriptor());
-  if (sm_count_target > 0) d.set(CUDNN_ATTR_ENGINE_SM_COUNT_TARGET, static_cast<std::int32_t>(sm_count_target));
-  const auto finalized = d.finalize();
+  engine.without_device = !target.is_device();
+  engine.sm_count_target = sm_count_target;
+  const auto finalize = [&](bool with_properties) {
+    engine.descriptor = Descriptor::make(graph.library(), CUDNN_BACKEND_ENGINE_DESCRIPTOR);
+    auto& d = engine.descriptor;
+    d.set(CUDNN_ATTR_ENGINE_OPERATION_GRAPH, graph.descriptor()).set(CUDNN_ATTR_ENGINE_GLOBAL_INDEX, index);
+    if (with_properties) d.set(CUDNN_ATTR_ENGINE_DEVICEPROP, target.descriptor());
+    if (sm_count_target > 0) d.set(CUDNN_ATTR_ENGINE_SM_COUNT_TARGET, static_cast<std::int32_t>(sm_count_target));
+    return d.finalize();
+  };
+  Status finalized = failure("");
+  if (sm_count_target > 0 && target.is_device()) finalized = finalize(false);
+  if (!finalized) finalized = finalize(true);
+  const auto& d = engine.descriptor;
   engine.status = d.status();
   if (!finalized) {
     engine.reason = finalized.error().text;

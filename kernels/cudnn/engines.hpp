@@ -27,13 +27,17 @@ struct Engine {
   std::vector<int> behaviours;     ///< cudnnBackendBehaviorNote_t, ascending
   std::vector<Knob> knobs;         ///< ascending by type
   Descriptor descriptor;
+  bool without_device = false;  ///< asked about a target that is no GPU of this machine: some answers are then not known
+  int sm_count_target = 0;
   bool finalized() const { return status == CUDNN_STATUS_SUCCESS; }
   bool has_note(cudnnBackendNumericalNote_t note) const;
   bool has_behaviour(cudnnBackendBehaviorNote_t note) const;
   const Knob* find_knob(int type) const;
 };
 
-/// One engine; `sm_count_target` 0: the attribute is not set.
+/// One engine; `sm_count_target` 0: the attribute is not set. With a target and a GPU the engine is asked about the current
+/// device first and about its stated properties only where that fails: cuDNN 9.19 checks an SM-count target against
+/// properties that it has not filled in when they come from a text, and refuses every configuration.
 Engine describe_engine(const OperationGraph& graph, const Target& target, std::int64_t index, int sm_count_target = 0);
 /// Every engine of [0, graph.engine_count()), those that do not finalize with status and reason alone.
 std::vector<Engine> describe_engines(const OperationGraph& graph, const Target& target, int sm_count_target = 0);

@@ -23,6 +23,20 @@ Result<ExecutionPlan> finished(Descriptor descriptor) {
   return plan;
 }
 
+/// For a device and an SM-count target. The engine was asked about the current device (describe_engine), so the plan may want
+/// that device's handle where its stated properties do not do.
+Result<ExecutionPlan> build_for_sm_count(const Checked& configuration, const Target& target, Device& device) {
+  auto plan = build_execution_plan(configuration, target);
+  if (plan) return plan;
+  const auto planning = planning_handle(device);
+  if (!planning) return plan;
+  auto d = Descriptor::make(configuration.descriptor.library(), CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
+  d.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, configuration.descriptor)
+      .set_raw(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &planning->handle);
+  auto with_handle = finished(std::move(d));
+  return with_handle ? std::move(with_handle) : std::move(plan);
+}
+
 class GraphOp final : public Op {
  public:
   GraphOp(cudnnHandle_t handle, Descriptor plan, std::vector<std::unique_ptr<float>> scalars, Descriptor pack)
@@ -141,7 +155,7 @@ Result<std::unique_ptr<Plan>> make_graph_plan(const GraphProblem& problem, const
   const auto engine = describe_engine(problem.graph, *target, configuration.engine, device.configuration().sm_count_target);
   const auto checked = check(engine, configuration);
   if (checked.support != Support::valid) return unsupported(to_text(configuration) + ": " + checked.reason);
-  auto plan = build_execution_plan(checked, *target);
+  auto plan = device.configuration().sm_count_target > 0 ? build_for_sm_count(checked, *target, device) : build_execution_plan(checked, *target);
   if (!plan) return tl::unexpected(plan.error());
   notes["engine"] = std::to_string(configuration.engine);
   notes["plan_json"] = plan->json;

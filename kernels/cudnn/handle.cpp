@@ -1,7 +1,6 @@
 #include "kernels/cudnn/handle.hpp"
 
 #include <map>
-#include <mutex>
 #include <utility>
 
 namespace detbench::cudnn {
@@ -20,6 +19,18 @@ Result<cudnnHandle_t> handle_for(Device& device, Stream& stream) {
   // Set every time: the stream at this address may be a new one.
   DETBENCH_CUDNN_TRY(**lib, cudnnSetStream(handle, static_cast<cudaStream_t>(stream.native())));
   return handle;
+}
+
+Result<PlanningHandle> planning_handle(Device& device) {
+  const auto lib = library();
+  if (!lib) return tl::unexpected(lib.error());
+  if (device.kind() != DeviceKind::cuda) return unsupported("cuDNN needs a GPU; this device is " + device.name());
+  if (auto s = device.activate(); !s) return tl::unexpected(s.error());
+  static std::mutex mutex;
+  static cudnnHandle_t handle = nullptr;
+  std::unique_lock lock(mutex);
+  if (handle == nullptr) DETBENCH_CUDNN_TRY(**lib, cudnnCreate(&handle));
+  return PlanningHandle{handle, std::move(lock)};
 }
 
 }  // namespace detbench::cudnn

@@ -49,8 +49,9 @@ Result<std::vector<Configuration>> propose(const OperationGraph& graph, const Ta
   const auto& library = graph.library();
   auto heuristics = Descriptor::make(library, CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
   heuristics.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph.descriptor())
-      .set_enum(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, native(mode))
-      .set(CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, target.descriptor());
+      .set_enum(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, native(mode));
+  // As with engines: an SM-count target is held against the properties of the current device where there is one.
+  if (sm_count_target == 0 || !target.is_device()) heuristics.set(CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, target.descriptor());
   if (sm_count_target > 0) heuristics.set(CUDNN_ATTR_ENGINEHEUR_SM_COUNT_TARGET, static_cast<std::int32_t>(sm_count_target));
   if (auto s = heuristics.finalize(); !s) {
     if (s.error().kind == Reason::Kind::unsupported) return std::vector<Configuration>{};  // nothing for this graph: data, no error

@@ -7,10 +7,8 @@ namespace detbench::cudnn {
 namespace {
 
 constexpr std::int64_t most_values = 512;
-/// Tries of a walk: at 10 to 60 microseconds each, half a second for the slowest precompiled engine.
-constexpr std::uint64_t most_tries = 8192;
-/// A walk stops early when it has found so many times the sample.
-constexpr std::uint64_t enough = 8;
+/// At 10 to 60 microseconds each, a few seconds for the slowest precompiled engine.
+constexpr std::uint64_t most_tries = 65536;
 
 bool splits_a_sum(int type) {
   return type == CUDNN_KNOB_TYPE_SPLIT_K || type == CUDNN_KNOB_TYPE_SPLIT_K_BUF || type == CUDNN_KNOB_TYPE_SPLIT_K_SLC ||
@@ -45,26 +43,47 @@ class Sweep {
     }
   }
 
-  std::pair<KnobSweep, std::vector<Configuration>> run(const std::vector<Configuration>& starts) {
-    if (found_.combinations <= how_.exhaustive_limit) {
+  std::pair<KnobSweep, std::vector<Configuration>> run() {
+    if (support_of(check_quickly(engine_, {engine_.index, {}}), engine_) == Support::unknown) {
+      found_.unknown = true;
+      return {found_, {}};
+    }
+    // Engines that are compiled at run time take milliseconds to answer: the short way for them, whatever their number.
+    if (found_.combinations <= how_.exhaustive_limit && !engine_.has_behaviour(CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION)) {
       try_all();
       found_.exhaustive = true;
     } else {
-      walk(starts);
-      draw();
+      Random random(how_.seed * 0x9E3779B97F4A7C15u + static_cast<std::uint64_t>(engine_.index));
+      // Where the tries do not suffice, what was reached must not be the low values alone.
+      for (auto& values : values_) shuffle(values, values.size(), random);
+      extend({engine_.index, {}}, 0);
+      found_.complete = found_.tried < most_tries;
+      draw(random);
     }
     found_.drawn = valid_.size();
     return {found_, std::move(valid_)};
   }
 
  private:
-  bool is_valid(const Configuration& configuration) {
-    if (!tried_.insert(configuration).second) return false;
+  bool accepted(const Configuration& configuration) {
     ++found_.tried;
-    if (check_quickly(engine_, configuration) != CUDNN_STATUS_SUCCESS) return false;
+    return check_quickly(engine_, configuration) == CUDNN_STATUS_SUCCESS;
+  }
+
+  void take(const Configuration& configuration) {
     ++found_.valid;
     valid_.push_back(configuration);
-    return true;
+  }
+
+  /// Sets knob after knob, those behind it left to the engine, and goes on from what is accepted.
+  void extend(const Configuration& prefix, std::size_t knob) {
+    if (knob == values_.size()) return take(prefix);
+    for (const auto value : values_[knob]) {
+      if (found_.tried >= most_tries) return;
+      auto longer = prefix;
+      longer.knobs[engine_.knobs[knob].type] = value;
+      if (accepted(longer)) extend(longer, knob + 1);
+    }
   }
 
   void try_all() {
@@ -72,42 +91,23 @@ class Sweep {
     while (true) {
       Configuration configuration{engine_.index, {}};
       for (std::size_t k = 0; k < at.size(); ++k) configuration.knobs[engine_.knobs[k].type] = values_[k][at[k]];
-      is_valid(configuration);
+      if (accepted(configuration)) take(configuration);
       std::size_t k = 0;
       while (k < at.size() && ++at[k] == values_[k].size()) at[k++] = 0;
       if (k == at.size()) return;
     }
   }
 
-  std::int64_t random_value(std::size_t knob, Random& random) { return values_[knob][random.below(values_[knob].size())]; }
-
-  void walk(const std::vector<Configuration>& starts) {
-    Random random(how_.seed * 0x9E3779B97F4A7C15u + static_cast<std::uint64_t>(engine_.index));
-    for (const auto& start : starts)
-      if (start.knobs.size() == engine_.knobs.size()) is_valid(start);
-    // Repeats of tried points cost no check, but must not go on for ever either.
-    for (std::uint64_t step = 0; step < 4 * most_tries && found_.tried < most_tries && found_.valid < enough * how_.sample; ++step) {
-      Configuration point{engine_.index, {}};
-      // An independent draw now and then, so that parts of the valid set that no walk connects are found as well.
-      if (valid_.empty() || random.below(4) == 0) {
-        for (std::size_t k = 0; k < values_.size(); ++k) point.knobs[engine_.knobs[k].type] = random_value(k, random);
-      } else {
-        point = valid_[random.below(valid_.size())];
-        for (auto changes = 1 + random.below(2); changes > 0; --changes) {
-          const auto k = random.below(values_.size());
-          point.knobs[engine_.knobs[k].type] = random_value(k, random);
-        }
-      }
-      is_valid(point);
-    }
+  template <class T>
+  static void shuffle(std::vector<T>& all, std::size_t first, Random& random) {
+    for (std::size_t i = 0; i < first; ++i) std::swap(all[i], all[i + random.below(all.size() - i)]);
   }
 
   /// Leaves `sample` of the valid ones, each as likely as the next.
-  void draw() {
-    Random random(how_.seed * 0xBF58476D1CE4E5B9u + static_cast<std::uint64_t>(engine_.index));
+  void draw(Random& random) {
     std::sort(valid_.begin(), valid_.end());
     const std::size_t wanted = std::min<std::size_t>(how_.sample, valid_.size());
-    for (std::size_t i = 0; i < wanted; ++i) std::swap(valid_[i], valid_[i + random.below(valid_.size() - i)]);
+    shuffle(valid_, wanted, random);
     valid_.resize(wanted);
     std::sort(valid_.begin(), valid_.end());
   }
@@ -115,7 +115,6 @@ class Sweep {
   const Engine& engine_;
   const AlgorithmSearch& how_;
   std::vector<std::vector<std::int64_t>> values_;
-  std::set<Configuration> tried_;
   std::vector<Configuration> valid_;
   KnobSweep found_;
 };
@@ -137,8 +136,8 @@ std::vector<std::int64_t> knob_values(const Knob& knob, bool* ladder) {
   return values;
 }
 
-std::pair<KnobSweep, std::vector<Configuration>> sweep_knobs(const Engine& engine, const AlgorithmSearch& how, const std::vector<Configuration>& starts) {
-  return Sweep(engine, how).run(starts);
+std::pair<KnobSweep, std::vector<Configuration>> sweep_knobs(const Engine& engine, const AlgorithmSearch& how) {
+  return Sweep(engine, how).run();
 }
 
 }  // namespace detbench::cudnn

@@ -17,8 +17,8 @@ class Search {
   Result<SearchResult> run() {
     for (auto& engine : describe_engines(graph_, target_, sm_count_target_))
       if (engine.finalized()) result_.engines.push_back(std::move(engine));
-    // t2 and t3 start at t1's points, whether or not t1 itself is wanted.
-    if (how_.has(Tier::t1) || how_.has(Tier::t2) || how_.has(Tier::t3))
+    // t2 starts at t1's points, whether or not t1 itself is wanted.
+    if (how_.has(Tier::t1) || how_.has(Tier::t2))
       if (auto s = ask_heuristics(); !s) return tl::unexpected(s.error());
     if (how_.has(Tier::t0))
       for (const auto& engine : result_.engines) add({engine.index, {}}, Tier::t0);
@@ -86,10 +86,7 @@ class Search {
   }
 
   void sweep(const Engine& engine) {
-    std::vector<Configuration> starts;
-    for (const auto& point : proposed_)
-      if (point.engine == engine.index) starts.push_back(point);
-    auto [sweep, drawn] = sweep_knobs(engine, how_, starts);
+    auto [sweep, drawn] = sweep_knobs(engine, how_);
     for (const auto& configuration : drawn) add(configuration, Tier::t3);
     result_.sweeps.push_back(sweep);
   }
@@ -133,11 +130,14 @@ std::map<std::string, std::string> notes_of(const SearchResult& result, const Ca
 }
 
 std::string to_text(const KnobSweep& sweep) {
+  if (sweep.unknown) return "not searched: what this engine takes is not known here";
   char combinations[32];
   std::snprintf(combinations, sizeof combinations, "%.6g", sweep.combinations);
-  std::string text = sweep.exhaustive ? "all " + std::string(combinations) + " combinations tried, " + std::to_string(sweep.valid) + " valid"
-                                      : std::to_string(sweep.tried) + " of " + combinations + " combinations tried, " + std::to_string(sweep.valid) +
-                                            " valid, " + std::to_string(sweep.drawn) + " drawn";
+  const auto number = [](std::uint64_t n) { return std::to_string(n); };
+  std::string text = sweep.exhaustive ? "all " + std::string(combinations) + " combinations tried, " + number(sweep.valid) + " valid"
+                                      : std::string(combinations) + " combinations searched knob by knob in " + number(sweep.tried) + " tries" +
+                                            (sweep.complete ? "" : ", which did not suffice") + ", " + number(sweep.valid) + " valid, " +
+                                            number(sweep.drawn) + " drawn";
   if (sweep.ladder) text += "; split-K knobs at powers of two";
   return text;
 }
