@@ -35,13 +35,15 @@ class NetworkProvider final : public Provider {
   NetworkProvider(PolicySource source, std::shared_ptr<const Registry> kernels) : source_(std::move(source)), kernels_(std::move(kernels)) {}
   std::string_view name() const override { return "network"; }
 
-  Result<std::vector<Offer>> offers(const Problem& problem, Device&) const override {
+  Result<std::vector<Offer>> offers(const Problem& problem, Device& device) const override {
     if (auto p = parse_train_step(problem); !p) return tl::unexpected(p.error());
+    const auto runs_here = supported(device);
     std::vector<Offer> offers;
     for (const auto& policy : names()) {
       Offer offer{{"network", policy, {{"steps", std::to_string(default_train_steps)}}, {}, false, 1.0}, std::nullopt};
       if (policy == "fixed_order") offer.algorithm.claim = claim_by_construction();
-      if (auto s = selection(policy); !s) offer.unsupported = s.error();
+      if (!runs_here) offer.unsupported = runs_here.error();
+      else if (auto s = selection(policy); !s) offer.unsupported = s.error();
       offers.push_back(std::move(offer));
     }
     return offers;
@@ -52,6 +54,7 @@ class NetworkProvider final : public Provider {
     if (!p) return tl::unexpected(p.error());
     auto steps = steps_of(algorithm);
     if (!steps) return tl::unexpected(steps.error());
+    if (auto runs_here = supported(device); !runs_here) return tl::unexpected(runs_here.error());
     auto chosen = selection(algorithm.name);
     if (!chosen) return tl::unexpected(chosen.error());
     auto network = network_of(*p);
@@ -62,6 +65,11 @@ class NetworkProvider final : public Provider {
   }
 
  private:
+  /// The small ops of the step and its arena are host code.
+  static Status supported(Device& device) {
+    if (device.kind() == DeviceKind::cpu) return {};
+    return unsupported("train steps run on the CPU in this version");
+  }
   std::vector<std::string> names() const {
     std::vector<std::string> all{"library_heuristic"};
     all.insert(all.end(), source_.names.begin(), source_.names.end());

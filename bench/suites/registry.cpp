@@ -6,6 +6,7 @@
 #include "bench/suites/train_step_suite.hpp"
 #include "kernels/bias_gradient/bias_gradient.hpp"
 #include "kernels/convolution/operation.hpp"
+#include "kernels/cublas/version.hpp"
 #include "kernels/cudnn/version.hpp"
 #include "kernels/device/onednn.hpp"
 #include "kernels/fused_convolution/operation.hpp"
@@ -22,8 +23,8 @@ Registry make_registry(const std::filesystem::path& selections, const AlgorithmS
   registry.add(make_control_operation());
   for (Direction direction : all_directions) registry.add(make_convolution_operation(direction, search));
   for (auto& operation : make_fused_convolution_operations(search)) registry.add(std::move(operation));
-  for (DensePass pass : all_dense_passes) registry.add(make_dense_operation(pass));
-  registry.add(make_matmul_operation());
+  for (DensePass pass : all_dense_passes) registry.add(make_dense_operation(pass, search));
+  registry.add(make_matmul_operation(search));
   for (auto& operation : make_batch_norm_operations(search)) registry.add(std::move(operation));
   registry.add(make_bias_gradient_operation(search));
   registry.add(make_sum_operation());
@@ -37,6 +38,7 @@ std::map<std::string, std::string> library_versions() {
   versions["onednn"] = onednn_version().value_or("absent");
   versions["onetbb"] = tbb_version().value_or("absent");
   versions["cudnn"] = cudnn_version().value_or("absent");
+  versions["cublas"] = cublas_version().value_or("absent");
   return versions;
 }
 

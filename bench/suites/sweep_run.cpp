@@ -15,6 +15,7 @@
 
 #include "bench/records/manifest.hpp"
 #include "bench/suites/registry.hpp"
+#include "kernels/cublas/environment.hpp"
 
 namespace detbench {
 namespace {
@@ -97,9 +98,9 @@ const Record* find_record(const std::vector<Record>& records, const std::string&
 }
 
 /// Turns the records of the control comparison into controls.
-std::vector<ControlResult> judge_controls(const std::vector<Record>& records, const std::string& problem) {
+std::vector<ControlResult> judge_controls(const std::vector<Record>& records, const std::string& problem, DeviceKind kind) {
   std::vector<ControlResult> results;
-  for (const auto& control : control_cases()) {
+  for (const auto& control : control_cases(kind)) {
     ControlResult result;
     result.name = control.algorithm;
     result.scope = control.scope;
@@ -244,12 +245,15 @@ Result<RunOutcome> run_sweep(const RunSettings& given) {
   sweep_settings.builds_ahead = settings.backend == "cuda";
   sweep_settings.benchmark_arguments = settings.benchmark_arguments;
   sweep_settings.wanted = [&](const Problem& problem, const Algorithm& algorithm) { return settings.filter.accepts(problem, algorithm); };
+  if (settings.filter.algorithm()) sweep_settings.named = CaseName{*settings.filter.problem(), *settings.filter.algorithm()};
   sweep_settings.progress = settings.progress;
   sweep_settings.interrupted = settings.interrupted;
   Sweep sweep(sweep_settings, &*journal, earlier);
 
   Json gpu_before;
   if (settings.backend == "cuda") {
+    // An arm that computes something other than its name says is worse than none.
+    if (auto clean = check_cublas_environment(); !clean) return failure(clean.error().text);
     auto described = sweep.describe_gpu();
     if (!described) return failure(described.error().text);
     gpu_before = std::move(*described);
@@ -258,7 +262,8 @@ Result<RunOutcome> run_sweep(const RunSettings& given) {
   auto& result = outcome.result;
   auto measured = sweep.measure({controls});
   if (measured && !sweep.interrupted()) {
-    result.controls = judge_controls(sweep.records(), problem_id(controls.problem));
+    result.controls = judge_controls(sweep.records(), problem_id(controls.problem),
+                                     settings.backend == "cuda" ? DeviceKind::cuda : DeviceKind::cpu);
     if (negative_control_failed(result.controls))
       return failure("the negative control (integers added in any order) differed: this machine or this build computes wrongly, nothing it measures can be trusted");
     measured = sweep.measure(*planned);

@@ -6,6 +6,8 @@
 #include "bench/suites/registry.hpp"
 #include "bench/verbs/verbs.hpp"
 #include "bench/workers/channel.hpp"
+#include "kernels/cublas/environment.hpp"
+#include "kernels/cublas/version.hpp"
 #include "kernels/cudnn/version.hpp"
 
 namespace detbench {
@@ -46,7 +48,10 @@ Verb add_env_verb(CLI::App& program) {
     fmt::print("{:<24} {}\n", "cuda", gpu ? gpu->value("name", "") : gpu.error().text);
     const auto cudnn = cudnn_version();
     fmt::print("{:<24} {}\n", "cudnn", cudnn ? *cudnn : cudnn.error().text);
-    const auto warnings = machine_warnings();
+    const auto cublas = cublas_version();
+    fmt::print("{:<24} {}\n", "cublas", cublas ? *cublas : cublas.error().text);
+    auto warnings = machine_warnings();
+    if (const auto clean = check_cublas_environment(); !clean) warnings.push_back({clean.error().text, "unset it"});
     for (const auto& warning : warnings) fmt::print("warning: {}\n  remedy: {}\n", warning.text, warning.remedy);
     if (warnings.empty()) fmt::print("no warnings\n");
     return exit_ok;

@@ -49,6 +49,7 @@ Verb add_list_verb(CLI::App& program) {
     settings.profile = profile->info;
     settings.worker_arguments = {"--backend", options->backend, "--selections", options->selections, "--search", format_tiers(profile->search.tiers)};
     settings.wanted = [&](const Problem& problem, const Algorithm& algorithm) { return filter->accepts(problem, algorithm); };
+    if (filter->algorithm()) settings.named = CaseName{*filter->problem(), *filter->algorithm()};
     Sweep sweep(settings, nullptr, {});
     if (auto listed = sweep.list_only(*planned); !listed) return fail(listed.error());
     std::map<bool, std::size_t> count;

@@ -15,6 +15,7 @@ void print_summary(const ResultFile& result) {
   std::string statuses;
   for (const auto& [status, count] : by_status) statuses += fmt::format("{}{} {}", statuses.empty() ? "" : ", ", count, status);
   fmt::print("{} cases in {} comparisons: {} ({:.0f} s)\n", result.records.size(), result.comparisons.size(), statuses, result.elapsed_s);
+  if (!result.profile.search.empty()) fmt::print("  tiers of configurations that were searched: {}\n", result.profile.search);
   for (Scope scope : all_scopes) {
     std::map<ScopeVerdict, std::size_t> verdicts;
     for (const auto& record : result.records)

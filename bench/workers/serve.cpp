@@ -37,9 +37,9 @@ class Server {
   }
 
  private:
-  /// After a sticky CUDA error the device refuses even an event; the parent is told and starts a fresh worker.
+  /// After a sticky CUDA error nothing that this process computes can be trusted: the parent starts a fresh worker.
   Status send(Json reply) {
-    if (device_ && device_->kind() == DeviceKind::cuda && !device_->make_event()) reply["poisoned"] = true;
+    if (device_ && !device_->usable()) reply["poisoned"] = true;
     return channel_.send(reply);
   }
 

@@ -114,6 +114,12 @@ Status Sweep::list(Comparison& comparison) {
   }
   if (settings_.wanted && comparison.planned.timed)
     std::erase_if(comparison.arms, [&](const Arm& arm) { return !settings_.wanted(comparison.planned.problem, arm.algorithm); });
+  // An arm asked for by its full name is tried even where no tier of the search holds it: that is what replays a row.
+  if (settings_.named && comparison.planned.problem == settings_.named->problem && comparison.arms.empty()) {
+    Arm arm;
+    arm.algorithm = settings_.named->algorithm;
+    comparison.arms.push_back(std::move(arm));
+  }
   for (auto& arm : comparison.arms) {
     arm.id = algorithm_id(arm.algorithm);
     if (!arm.unsupported) continue;

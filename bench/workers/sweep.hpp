@@ -48,6 +48,7 @@ struct SweepSettings {
   double arm_timeout_s = 120;             ///< the watchdog's bound for one arm's probe
   bool builds_ahead = false;              ///< plans of a comparison are built side by side before its arms are probed
   std::function<bool(const Problem&, const Algorithm&)> wanted;  ///< FILTER; empty: everything
+  std::optional<CaseName> named;          ///< the one case that FILTER names by its id
   std::function<void(const Progress&)> progress;
   const volatile std::sig_atomic_t* interrupted = nullptr;
 };

@@ -94,7 +94,7 @@ class LiveComparison {
     auto sample = time_sample(*arm.op, *stream_, arm.iterations, TimingSettings{}, aids_);
     if (!sample) {
       // After a sticky CUDA error no other arm could be timed here either: the parent marks this one and goes on elsewhere.
-      if (device_->kind() == DeviceKind::cuda && !device_->make_event()) {
+      if (!device_->usable()) {
         std::fprintf(stderr, "ending after: %s\n", sample.error().text.c_str());
         _exit(EXIT_FAILURE);
       }

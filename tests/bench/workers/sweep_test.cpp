@@ -23,7 +23,7 @@ class SweepTest : public testing::Test {
 
   SweepSettings settings(std::vector<std::string> algorithms) const {
     SweepSettings s;
-    s.profile = {"test", 3, 2, 2, 1, 6};
+    s.profile = {"test", 3, 2, 2, 1, 6, ""};
     s.base.threads = 1;
     s.directory = directory_;
     s.arm_timeout_s = 20;
