@@ -55,16 +55,24 @@ void race(int configured_threads, std::int64_t parts, std::int64_t targets, cons
 
 constexpr std::int64_t part_elements = 8, parts = segment / part_elements;
 
-/// Where this process's code, stack and heap lie, by pages.
-std::uint64_t address_hash() {
-  static const int anchor = 0;  // the program's own image
-  const int local = 0;          // the stack
-  const auto heap = std::make_unique<int>(0);
-  const auto address = [](const void* p) { return static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(p)) >> 12; };
-  return mix64(address(&anchor)) ^ mix64(address(&local) + 1) ^ mix64(address(heap.get()) + 2);
+}  // namespace
+
+int split_of_batch(std::int64_t targets) {
+  constexpr std::int64_t workers = 256;
+  return static_cast<int>(std::clamp<std::int64_t>(workers / std::max<std::int64_t>(1, targets), 1, segment));
 }
 
-}  // namespace
+std::uint64_t address_hash() {
+  // Once per process: the next call may come from another depth of the stack.
+  static const std::uint64_t hash = [] {
+    static const int anchor = 0;  // the program's own image
+    const int local = 0;          // the stack
+    const auto heap = std::make_unique<int>(0);
+    const auto address = [](const void* p) { return static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(p)) >> 12; };
+    return mix64(address(&anchor)) ^ mix64(address(&local) + 1) ^ mix64(address(heap.get()) + 2);
+  }();
+  return hash;
+}
 
 /// Hazard: floats added atomically, so that the order of additions is the order in which threads come by. 128 partials
 /// meet in every target; two could never differ, because addition commutes.
@@ -78,7 +86,7 @@ void contended_atomics(const ControlView& v) {
 
 /// Hazard: an order drawn from the process's address layout, like iterating over a hash table of pointers.
 void address_order(const ControlView& v) {
-  static const std::uint64_t hash = address_hash();
+  const std::uint64_t hash = address_hash();
   for (std::int64_t t = 0; t < v.targets; ++t) {
     // An odd step visits every element of a power of two once; start and step are the drawn order.
     const auto word = mix64(hash + static_cast<std::uint64_t>(t));
@@ -119,6 +127,19 @@ void partial_per_thread(const ControlView& v) {
   for (std::int64_t t = 0; t < v.targets; ++t) {
     float sum = 0;
     for (std::int64_t part = 0; part < threads; ++part) sum += partials[part * v.targets + t];
+    v.out[t] = sum;
+  }
+}
+
+/// Hazard: a split chosen by the number of targets, which is the batch here. It repeats, but only in that batch.
+void split_by_batch(const ControlView& v) {
+  const std::int64_t split = split_of_batch(v.targets);
+  for (std::int64_t t = 0; t < v.targets; ++t) {
+    float sum = 0;
+    for (std::int64_t part = 0; part < split; ++part) {
+      const std::int64_t first = segment * part / split, last = segment * (part + 1) / split;
+      sum += sum_in_order(v.in + t * segment + first, last - first);
+    }
     v.out[t] = sum;
   }
 }

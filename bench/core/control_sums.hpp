@@ -22,6 +22,13 @@ void contended_atomics(const ControlView& view);
 void address_order(const ControlView& view);
 void address_peel(const ControlView& view);
 void partial_per_thread(const ControlView& view);
+void split_by_batch(const ControlView& view);
 void integer_accumulation(const ControlView& view);
+
+/// Parts that split_by_batch adds every target in: as many as give 256 workers something to do, the way split-K
+/// heuristics choose, so the order of a sample's sum is up to how many samples came with it.
+int split_of_batch(std::int64_t targets);
+/// Where this process's code, stack and heap lie, by pages: what address_order draws its order from.
+std::uint64_t address_hash();
 
 }  // namespace detbench

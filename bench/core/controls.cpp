@@ -6,9 +6,11 @@
 #include <bit>
 #include <cmath>
 #include <fstream>
+#include <initializer_list>
 #include <system_error>
 
 #include "bench/core/control_sums.hpp"
+#include "bench/core/gpu_controls.hpp"
 #include "kernels/tensor/compare.hpp"
 
 namespace detbench {
@@ -27,7 +29,7 @@ Result<std::int64_t> elements_of(const Problem& problem) {
   return (*fields)[0];
 }
 
-using Run = void (*)(const ControlView&);
+using Run = void (*)(const ControlView&);  ///< on the CPU
 
 class ControlOp final : public Op {
  public:
@@ -46,41 +48,68 @@ class ControlOp final : public Op {
   ControlView view_;
 };
 
+/// What there is: a sum for the CPU, and whether make_gpu_control knows the name.
+struct ControlAlgorithm {
+  const char* name;
+  Run cpu;
+  bool gpu;
+  bool on(DeviceKind kind) const { return kind == DeviceKind::cpu ? cpu != nullptr : gpu; }
+};
+constexpr ControlAlgorithm algorithms[] = {{"contended_atomics", contended_atomics, true},
+                                           {"delayed_atomics", nullptr, true},
+                                           {"address_order", address_order, true},
+                                           {"address_peel", address_peel, true},
+                                           {"partial_per_thread", partial_per_thread, false},
+                                           {"partial_per_multiprocessor", nullptr, true},
+                                           {"parallel_branches", nullptr, true},
+                                           {"split_by_batch", split_by_batch, true},
+                                           {"integer_accumulation", integer_accumulation, true}};
+
+Reason not_here(const ControlAlgorithm& algorithm) {
+  return {std::string("control ") + algorithm.name + " exists for the " + (algorithm.cpu ? "CPU" : "GPU") + " only", Reason::Kind::unsupported};
+}
+
 class ControlPlan final : public Plan {
  public:
-  ControlPlan(Run run, std::int64_t elements, int threads, std::map<std::string, std::string> notes)
-      : run_(run), threads_(threads), notes_(std::move(notes)) {
+  ControlPlan(const ControlAlgorithm& algorithm, std::int64_t elements, const Device& device, std::map<std::string, std::string> notes)
+      : algorithm_(algorithm), kind_(device.kind()), notes_(std::move(notes)) {
+    const auto& configuration = device.configuration();
+    if (kind_ == DeviceKind::cpu) {
+      partials_ = configuration.threads > 0 ? configuration.threads : available_cores();
+    } else {
+      target_ = configuration.sm_count_target;
+      partials_ = target_ > 0 ? target_ : std::max(1, device.multiprocessors().count);
+    }
     const std::int64_t targets = elements / segment;
     inputs_ = {{"values", DataType::f32, {elements}, canonical_layout({elements})}};
     outputs_ = {{"sums", DataType::f32, {targets}, canonical_layout({targets})}};
-    workspace_bytes_ = static_cast<std::size_t>(targets) * std::max(sizeof(std::int64_t), sizeof(float) * static_cast<std::size_t>(threads));
+    workspace_bytes_ = static_cast<std::size_t>(targets) * std::max(sizeof(std::int64_t), sizeof(float) * static_cast<std::size_t>(partials_));
   }
   const std::vector<TensorSpec>& inputs() const override { return inputs_; }
   const std::vector<TensorSpec>& outputs() const override { return outputs_; }
   std::size_t workspace_bytes() const override { return workspace_bytes_; }
+  std::size_t alignment_bytes() const override { return sizeof(float); }
+  int sm_count_target() const override { return std::string_view(algorithm_.name) == "partial_per_multiprocessor" ? target_ : 0; }
   std::map<std::string, std::string> notes() const override { return notes_; }
   Result<std::unique_ptr<Op>> bind(std::span<const Tensor> inputs, std::span<const Tensor> outputs, Region workspace,
-                                   Stream&) override {
+                                   Stream& stream) override {
     if (inputs.size() != 1 || outputs.size() != 1 || workspace.bytes < workspace_bytes_)
       return invalid_input("a control takes one input, one output and " + std::to_string(workspace_bytes_) + " bytes of workspace");
-    return std::make_unique<ControlOp>(
-        run_, ControlView{static_cast<const float*>(inputs[0].region.data), static_cast<float*>(outputs[0].region.data),
-                   outputs_[0].shape[0], workspace.data, threads_});
+    const auto* in = static_cast<const float*>(inputs[0].region.data);
+    auto* out = static_cast<float*>(outputs[0].region.data);
+    const auto targets = outputs_[0].shape[0];
+    if (kind_ == DeviceKind::cuda) return make_gpu_control(algorithm_.name, {in, out, targets, workspace.data, partials_}, stream);
+    return std::make_unique<ControlOp>(algorithm_.cpu, ControlView{in, out, targets, workspace.data, partials_});
   }
 
  private:
-  Run run_;
-  int threads_;
+  const ControlAlgorithm& algorithm_;
+  DeviceKind kind_;
+  int partials_ = 1, target_ = 0;
   std::map<std::string, std::string> notes_;
   std::vector<TensorSpec> inputs_, outputs_;
   std::size_t workspace_bytes_ = 0;
 };
-
-constexpr std::pair<const char*, Run> algorithms[] = {{"contended_atomics", contended_atomics},
-                                                      {"address_order", address_order},
-                                                      {"address_peel", address_peel},
-                                                      {"partial_per_thread", partial_per_thread},
-                                                      {"integer_accumulation", integer_accumulation}};
 
 class ControlProvider final : public Provider {
  public:
@@ -88,11 +117,11 @@ class ControlProvider final : public Provider {
   Result<std::vector<Offer>> offers(const Problem& problem, Device& device) const override {
     if (auto n = elements_of(problem); !n) return tl::unexpected(n.error());
     std::vector<Offer> offers;
-    for (const auto& [name, run] : algorithms) {
+    for (const auto& algorithm : algorithms) {
       Offer offer;
       offer.algorithm.provider = "control";
-      offer.algorithm.name = name;
-      if (device.kind() != DeviceKind::cpu) offer.unsupported = Reason{"the controls run on the CPU", Reason::Kind::unsupported};
+      offer.algorithm.name = algorithm.name;
+      if (!algorithm.on(device.kind())) offer.unsupported = not_here(algorithm);
       offers.push_back(std::move(offer));
     }
     return offers;
@@ -100,17 +129,16 @@ class ControlProvider final : public Provider {
   Result<std::unique_ptr<Plan>> plan(const Problem& problem, const Algorithm& algorithm, Device& device) const override {
     const auto n = elements_of(problem);
     if (!n) return tl::unexpected(n.error());
-    if (device.kind() != DeviceKind::cpu) return unsupported("the controls run on the CPU");
-    for (const auto& [name, run] : algorithms) {
-      if (algorithm.name != name) continue;
+    std::string known;
+    for (const auto& one : algorithms) {
+      known += (known.empty() ? "" : ", ") + std::string(one.name);
+      if (algorithm.name != one.name) continue;
+      if (!one.on(device.kind())) return tl::unexpected<Reason>(not_here(one));
       std::map<std::string, std::string> notes;
       if (algorithm.name == "address_order")
         if (const auto random = address_layout_is_random(); !random) notes["address_layout"] = random.error().text;
-      const int threads = device.configuration().threads > 0 ? device.configuration().threads : available_cores();
-      return std::make_unique<ControlPlan>(run, *n, threads, std::move(notes));
+      return std::make_unique<ControlPlan>(one, *n, device, std::move(notes));
     }
-    std::string known;
-    for (const auto& [name, run] : algorithms) known += (known.empty() ? "" : ", ") + std::string(name);
     return unsupported("'" + algorithm.name + "' is no control; there are " + known);
   }
 };
@@ -158,6 +186,19 @@ class ControlOperation final : public Operation {
   Status check(const Problem& problem) const override {
     if (const auto n = elements_of(problem); !n) return tl::unexpected(n.error());
     return {};
+  }
+  Result<std::int64_t> batch_size(const Problem& problem) const override {
+    const auto n = elements_of(problem);
+    if (!n) return tl::unexpected(n.error());
+    return *n / segment;
+  }
+  Result<BatchVariant> in_batch(const Problem& problem, std::int64_t batch, std::int64_t position) const override {
+    const auto size = batch_size(problem);
+    if (!size) return tl::unexpected(size.error());
+    BatchVariant variant{problem, {BatchSlice{position * segment, *size * segment}}, {BatchSlice{position, *size}}};
+    variant.problem.shape = "n" + std::to_string(batch * segment);
+    if (const auto n = elements_of(variant.problem); !n) return tl::unexpected(n.error());
+    return variant;
   }
   Cost cost(const Problem& problem) const override {
     const auto n = elements_of(problem);
@@ -218,14 +259,31 @@ Status address_layout_is_random() {
 
 std::unique_ptr<Operation> make_control_operation() { return std::make_unique<ControlOperation>(); }
 
-const std::vector<ControlCase>& control_cases() {
-  static const std::vector<ControlCase> cases{
-      {"contended_atomics", Scope::repeat, true},      {"contended_atomics", Scope::load, true},
-      {"address_order", Scope::process, true},         {"address_peel", Scope::placement, true},
-      {"partial_per_thread", Scope::partition, true},  {"integer_accumulation", Scope::repeat, false},
-      {"integer_accumulation", Scope::process, false}, {"integer_accumulation", Scope::load, false},
-      {"integer_accumulation", Scope::placement, false}, {"integer_accumulation", Scope::partition, false}};
-  return cases;
+const std::vector<ControlCase>& control_cases(DeviceKind kind) {
+  static const auto with_negatives = [](std::vector<ControlCase> cases, std::initializer_list<Scope> scopes) {
+    for (const auto scope : scopes) cases.push_back({"integer_accumulation", scope, false});
+    return cases;
+  };
+  static const std::vector<ControlCase> cpu =
+      with_negatives({{"contended_atomics", Scope::repeat, true},
+                      {"contended_atomics", Scope::load, true},
+                      {"address_order", Scope::process, true},
+                      {"address_peel", Scope::placement, true},
+                      {"partial_per_thread", Scope::partition, true},
+                      {"split_by_batch", Scope::batch, true}},
+                     {Scope::repeat, Scope::process, Scope::load, Scope::placement, Scope::partition, Scope::batch});
+  static const std::vector<ControlCase> gpu =
+      with_negatives({{"contended_atomics", Scope::repeat, true},
+                      {"contended_atomics", Scope::load, true},
+                      {"delayed_atomics", Scope::repeat, true},
+                      {"delayed_atomics", Scope::load, true},
+                      {"address_order", Scope::process, true},
+                      {"address_peel", Scope::placement, true},
+                      {"partial_per_multiprocessor", Scope::partition, true},
+                      {"parallel_branches", Scope::capture, true},
+                      {"split_by_batch", Scope::batch, true}},
+                     {Scope::repeat, Scope::process, Scope::load, Scope::placement, Scope::partition, Scope::capture, Scope::batch});
+  return kind == DeviceKind::cpu ? cpu : gpu;
 }
 
 bool control_caught(const ScopeResult& result) { return result.distinct > 1; }

@@ -1,11 +1,17 @@
 // Controls (METHOD section 5) as an operation like any other, so that they pass through the very machinery they test:
 // op "control", problem "control/n65536/f32_f32_strict/vector", provider "control". The input is one vector of n floats
 // (n a multiple of 1024), the output one float per 1024 of them, their sum. One algorithm per control:
-//   contended_atomics       repeat and load: at least 3 partials per target meet in completion order
-//   address_order           process: a sum whose order is drawn from the process's address layout
-//   address_peel            placement: a sum whose peel depends on the address of its input
-//   partial_per_thread      partition: one partial per thread
-//   integer_accumulation    negative: integers added atomically in any order; if it differs, the run aborts
+//   contended_atomics           repeat and load: at least 3 partials per target meet in completion order
+//   delayed_atomics             repeat and load, GPU: the same, each block held back for a time drawn from the clock, so that
+//                               the order differs whatever the scheduler does (on a CPU contended_atomics sleeps already)
+//   address_order               process: a sum whose order is drawn from the process's address layout
+//   address_peel                placement: a sum whose peel depends on the address of its input
+//   partial_per_thread          partition, CPU: one partial per thread
+//   partial_per_multiprocessor  partition, GPU: one partial per multiprocessor of the SM-count target
+//   parallel_branches           capture, GPU: two branches of a graph into one accumulator
+//   split_by_batch              batch: a split chosen by the number of targets
+//   integer_accumulation        negative: integers added atomically in any order; if it differs, the run aborts
+// The batch of a control is its targets.
 #pragma once
 
 #include <memory>
@@ -23,8 +29,8 @@ struct ControlCase {
   Scope scope;
   bool positive;
 };
-/// Every (control, scope) that is watched on a CPU.
-const std::vector<ControlCase>& control_cases();
+/// Every (control, scope) that is watched on this kind of device.
+const std::vector<ControlCase>& control_cases(DeviceKind kind);
 
 struct ControlVerdict {
   Scope scope;

@@ -8,6 +8,7 @@
 #include "bench/core/batch.hpp"
 #include "bench/core/capture.hpp"
 #include "bench/core/random.hpp"
+#include "bench/core/schedule_evidence.hpp"
 #include "bench/core/stressors.hpp"
 #include "bench/core/verify.hpp"
 
@@ -218,6 +219,12 @@ class ArmProbe {
     return check_memory(bench_, "repeat");
   }
 
+  /// The controls of a GPU carry what the stressors do to a schedule: where and when the blocks of one launch begin.
+  std::unique_ptr<ScheduleEvidence> schedule_evidence() {
+    if (operation_.op() != "control" || bench_.device->kind() != DeviceKind::cuda) return nullptr;
+    return ScheduleEvidence::make(*bench_.device, *bench_.stream, report_.notes);
+  }
+
   Status load() {
     if (settings_.load == 0 || leaves_out(Scope::load)) {
       add_left_out(Scope::load);
@@ -226,6 +233,7 @@ class ArmProbe {
     std::vector<Stage> stages;
     std::optional<Witness> witness;
     const auto seed = derive_seed(settings_.inputs.seed, "load");
+    const auto evidence = schedule_evidence();
     for (const auto& stressor : make_stressors(*bench_.device)) {
       std::uint64_t starts = 0;
       std::string refused;
@@ -237,6 +245,7 @@ class ArmProbe {
         return started;
       };
       auto stage = observe(*bench_.op, baseline_, stressor->name(), n(settings_.load), witness, keep_alive);
+      if (evidence && keep_alive()) evidence->note(stressor->name(), report_.notes);
       stressor->stop();
       if (stage) {
         stages.push_back(std::move(*stage));

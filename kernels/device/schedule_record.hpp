@@ -1,4 +1,4 @@
-// The kernel behind record_schedule (kernels/device/stress.hpp).
+// The kernel behind ScheduleRecorder (kernels/device/stress.hpp).
 #pragma once
 
 #include <cstdint>

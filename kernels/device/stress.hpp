@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "kernels/device/device.hpp"
@@ -41,8 +42,23 @@ Status enqueue_short_load(Stream& stream, const ShortLoad& load);
 struct BlockSchedule {
   std::vector<std::uint32_t> multiprocessor, ticket;
 };
-/// Runs a kernel of `blocks` blocks on the stream and waits for it.
-Result<BlockSchedule> record_schedule(Device& device, Stream& stream, int blocks);
+/// Runs a kernel of so many blocks and reads where and when each began. Everything it needs is there once it is made,
+/// and the kernel has run once: beside a load nothing may be allocated, freed or loaded, which would wait for its end.
+class ScheduleRecorder {
+ public:
+  /// Unsupported on a CPU. Device and stream must outlive it.
+  static Result<std::unique_ptr<ScheduleRecorder>> make(Device& device, Stream& stream, int blocks);
+  /// Waits for the stream.
+  Result<BlockSchedule> record();
+
+ private:
+  ScheduleRecorder(Device& device, Stream& stream, int blocks, std::unique_ptr<Buffer> memory)
+      : device_(device), stream_(stream), blocks_(blocks), memory_(std::move(memory)) {}
+  Device& device_;
+  Stream& stream_;
+  int blocks_;
+  std::unique_ptr<Buffer> memory_;  ///< multiprocessors, tickets, and the counter that tickets are drawn from
+};
 
 struct ScheduleChange {
   int blocks = 0;

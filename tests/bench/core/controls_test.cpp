@@ -6,6 +6,7 @@
 
 #include <set>
 
+#include "bench/core/control_sums.hpp"
 #include "bench/core/probe.hpp"
 
 namespace detbench {
@@ -34,7 +35,7 @@ const ScopeResult& scope_of(const ArmReport& report, Scope scope) {
 }
 
 TEST(Controls, EveryPositiveOneIsCaughtInItsScope) {
-  for (const auto& control : control_cases()) {
+  for (const auto& control : control_cases(DeviceKind::cpu)) {
     if (!control.positive || control.scope == Scope::process) continue;  // `process` needs workers
     const auto report = probe_control(control.algorithm);
     EXPECT_EQ(report.status, RunStatus::ok) << control.algorithm << ": " << report.reason;
@@ -43,7 +44,7 @@ TEST(Controls, EveryPositiveOneIsCaughtInItsScope) {
 }
 
 TEST(Controls, ConfigurationControlsRepeat) {
-  for (const char* name : {"address_order", "address_peel", "partial_per_thread"}) {
+  for (const char* name : {"address_order", "address_peel", "partial_per_thread", "split_by_batch"}) {
     const auto report = probe_control(name, 3);
     EXPECT_EQ(scope_of(report, Scope::repeat).verdict, ScopeVerdict::no_difference) << name;
     EXPECT_EQ(scope_of(report, Scope::load).verdict, ScopeVerdict::no_difference) << name;
@@ -60,12 +61,29 @@ TEST(Controls, TheNegativeOneNeverDiffers) {
   }
 }
 
+TEST(Controls, TheSplitByBatchDiffersInItsScopeAlone) {
+  const auto report = probe_control("split_by_batch", 3);
+  const auto& batch = scope_of(report, Scope::batch);
+  EXPECT_EQ(batch.verdict, ScopeVerdict::differs) << batch.reason;
+  ASSERT_TRUE(batch.witness);
+  EXPECT_EQ(batch.witness->elements, 64u);
+  for (const auto scope : {Scope::repeat, Scope::load, Scope::placement, Scope::partition})
+    EXPECT_EQ(scope_of(report, scope).verdict, ScopeVerdict::no_difference) << to_text(scope);
+  EXPECT_EQ(split_of_batch(64), 4);
+  EXPECT_EQ(split_of_batch(65), 3);
+  EXPECT_EQ(split_of_batch(128), 2);
+  EXPECT_EQ(split_of_batch(100000), 1);
+}
+
 TEST(Controls, EveryScopeHasAPositiveAndANegativeOne) {
-  for (const auto scope : {Scope::repeat, Scope::process, Scope::load, Scope::placement, Scope::partition})
-    for (const bool positive : {true, false}) {
-      bool there = false;
-      for (const auto& control : control_cases()) there = there || (control.scope == scope && control.positive == positive);
-      EXPECT_TRUE(there) << to_text(scope) << (positive ? " positive" : " negative");
+  for (const auto kind : {DeviceKind::cpu, DeviceKind::cuda})
+    for (const auto scope : all_scopes) {
+      if (scope == Scope::machine || (scope == Scope::capture && kind == DeviceKind::cpu)) continue;
+      for (const bool positive : {true, false}) {
+        bool there = false;
+        for (const auto& control : control_cases(kind)) there = there || (control.scope == scope && control.positive == positive);
+        EXPECT_TRUE(there) << to_text(scope) << (positive ? " positive" : " negative");
+      }
     }
 }
 
@@ -78,11 +96,15 @@ TEST(Controls, OffersWhatItCanPlanAndRefusesTheRestInOneLine) {
   ASSERT_TRUE(offers);
   std::set<std::string> offered;
   for (const auto& offer : *offers) {
-    EXPECT_FALSE(offer.unsupported);
-    EXPECT_TRUE(provider->plan(problem, offer.algorithm, *device));
-    offered.insert(offer.algorithm.name);
+    const auto plan = provider->plan(problem, offer.algorithm, *device);
+    EXPECT_EQ(plan.has_value(), !offer.unsupported.has_value()) << offer.algorithm.name;
+    if (!plan) {
+      EXPECT_EQ(plan.error().text, offer.unsupported->text);
+    }
+    if (plan) offered.insert(offer.algorithm.name);
   }
-  for (const auto& control : control_cases()) EXPECT_TRUE(offered.contains(control.algorithm)) << control.algorithm;
+  for (const auto& control : control_cases(DeviceKind::cpu)) EXPECT_TRUE(offered.contains(control.algorithm)) << control.algorithm;
+  EXPECT_FALSE(offered.contains("parallel_branches"));
   Algorithm unknown;
   unknown.name = "dice";
   EXPECT_THAT(provider->plan(problem, unknown, *device).error().text, testing::HasSubstr("'dice' is no control; there are contended_atomics"));

@@ -96,7 +96,9 @@ TEST_F(CudaScopesTest, GreenContextsHaveTheSizeAskedForAndKeepToIt) {
     EXPECT_EQ((*part)->configuration().multiprocessors, size);
     ASSERT_TRUE((*part)->activate());
     const auto stream = *(*part)->make_stream();
-    const auto schedule = record_schedule(**part, *stream, 16 * limits.count);
+    const auto recorder = ScheduleRecorder::make(**part, *stream, 16 * limits.count);
+    ASSERT_TRUE(recorder) << recorder.error().text;
+    const auto schedule = (*recorder)->record();
     ASSERT_TRUE(schedule) << schedule.error().text;
     const std::set<std::uint32_t> used(schedule->multiprocessor.begin(), schedule->multiprocessor.end());
     // Two more are allowed once device-side launches are loaded (cuda.h).
@@ -107,7 +109,7 @@ TEST_F(CudaScopesTest, GreenContextsHaveTheSizeAskedForAndKeepToIt) {
     ASSERT_TRUE((*part)->poison(buffer->region(), Poison::random, 1, *stream));
     EXPECT_EQ(read(**part, *stream, buffer->region()), read(*device_, *stream_, buffer->region()));
   }
-  const auto whole = record_schedule(*device_, *stream_, 16 * limits.count);
+  const auto whole = (*ScheduleRecorder::make(*device_, *stream_, 16 * limits.count))->record();
   ASSERT_TRUE(whole);
   EXPECT_GT(std::set<std::uint32_t>(whole->multiprocessor.begin(), whole->multiprocessor.end()).size(), static_cast<std::size_t>(sizes[0] + 2));
 }
@@ -135,6 +137,7 @@ TEST_F(CudaScopesTest, BuffersBeginWhereThePlacementSays) {
 }
 
 TEST_F(CudaScopesTest, LoadsWorkLeaveRoomAndEndWhenTold) {
+  const auto recorder = *ScheduleRecorder::make(*device_, *stream_, device_->multiprocessors().count);
   for (const auto kind : {GpuLoadKind::spinners, GpuLoadKind::atomic_traffic, GpuLoadKind::memory_traffic}) {
     const auto load = make_gpu_load(kind);
     ASSERT_TRUE(load) << load.error().text;
@@ -146,7 +149,7 @@ TEST_F(CudaScopesTest, LoadsWorkLeaveRoomAndEndWhenTold) {
     EXPECT_GT((*load)->work(), 0u);
     EXPECT_TRUE((*load)->running());
     // Another kernel gets through meanwhile, and quickly: that is the room.
-    const auto schedule = record_schedule(*device_, *stream_, device_->multiprocessors().count);
+    const auto schedule = recorder->record();
     ASSERT_TRUE(schedule) << schedule.error().text;
     EXPECT_LT(seconds_since(begun), 2.0);
     EXPECT_TRUE((*load)->running());
@@ -183,7 +186,8 @@ TEST_F(CudaScopesTest, LoadsEndByThemselvesAndCanBeStartedAgain) {
 
 TEST_F(CudaScopesTest, ALoadChangesTheSchedule) {
   const int blocks = 8 * device_->multiprocessors().count;
-  const auto idle = record_schedule(*device_, *stream_, blocks);
+  const auto recorder = *ScheduleRecorder::make(*device_, *stream_, blocks);
+  const auto idle = recorder->record();
   ASSERT_TRUE(idle) << idle.error().text;
   // Every block has a ticket of its own.
   EXPECT_EQ(std::set<std::uint32_t>(idle->ticket.begin(), idle->ticket.end()).size(), static_cast<std::size_t>(blocks));
@@ -193,7 +197,7 @@ TEST_F(CudaScopesTest, ALoadChangesTheSchedule) {
   while (load->work() == 0 && seconds_since(begun) < 1) std::this_thread::yield();
   int moved = 0, reordered = 0;
   for (int round = 0; round < 5; ++round) {
-    const auto loaded = record_schedule(*device_, *stream_, blocks);
+    const auto loaded = recorder->record();
     ASSERT_TRUE(loaded) << loaded.error().text;
     const auto change = compare_schedules(*idle, *loaded);
     moved += change.moved;

@@ -70,7 +70,7 @@ TEST(Schedule, ChangesAreCounted) {
   EXPECT_EQ(compare_schedules(a, a).moved, 0);
   const auto device = *make_cpu_device({.threads = 1});
   const auto stream = *device->make_stream();
-  EXPECT_FALSE(record_schedule(*device, *stream, 8));
+  EXPECT_FALSE(ScheduleRecorder::make(*device, *stream, 8));
 }
 
 TEST(GpuLoad, AnswersWithALoadOrTheReason) {

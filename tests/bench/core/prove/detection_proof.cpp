@@ -60,7 +60,8 @@ bool differs(const ArmReport& report, Scope scope) {
 }
 bool quiet(const ArmReport& report) {
   return report.status == RunStatus::ok && std::all_of(report.agreement.begin(), report.agreement.end(), [](const ScopeResult& r) {
-           return r.verdict == ScopeVerdict::no_difference || r.verdict == ScopeVerdict::not_measured;
+           return r.verdict == ScopeVerdict::no_difference || r.verdict == ScopeVerdict::not_measured ||
+                  r.verdict == ScopeVerdict::not_applicable;
          });
 }
 
@@ -79,6 +80,41 @@ DetectionRow planted_under_load(std::uint32_t trials) {
     ReferenceCache references;
     const auto report = probe_arm(operation, fake_problem, fake_algorithm(), settings_of(repeat, n, 0, trial + 1), make_fake_device, references);
     row.found += differs(report, Scope::load) && scope_of(report, Scope::repeat).verdict == ScopeVerdict::no_difference;
+  }
+  return row;
+}
+
+/// A quarter of all batches gives other bits; the baseline's never does. The first three configurations are three batches.
+DetectionRow planted_in_batches(std::uint32_t k, std::uint32_t trials) {
+  DetectionRow row{"batch", "last bit of one element, in a quarter of all batches", std::to_string(k) + " configurations", trials, 0,
+                   1 - std::pow(0.75, k)};
+  for (std::uint32_t trial = 0; trial < trials; ++trial) {
+    FakeOperation operation([&](FakeRun& run) -> Status {
+      if (run.n == 64 || derive_seed(static_cast<std::uint64_t>(run.n), "batch", trial) % 4 != 0) return {};
+      for (std::int64_t i = 0; i < run.n; ++i) flip_last_bit(run.dst[i]);
+      return {};
+    }, {.has_batch = true});
+    ReferenceCache references;
+    const auto report = probe_arm(operation, fake_problem, fake_algorithm(), settings_of(2, 0, k, trial + 1), make_fake_device, references);
+    row.found += differs(report, Scope::batch) && scope_of(report, Scope::repeat).verdict == ScopeVerdict::no_difference;
+  }
+  return row;
+}
+
+/// A share of the replays of a graph gives other bits, launches never do.
+DetectionRow planted_in_replays(double p, std::uint32_t n, std::uint32_t trials) {
+  DetectionRow row{"capture", "last bit of one element, in a share of " + std::to_string(p).substr(0, 3) + " of replays",
+                   std::to_string(n) + " replays and 2 of a second instantiation", trials, 0, 1 - std::pow(1 - p, n + 2.0)};
+  for (std::uint32_t trial = 0; trial < trials; ++trial) {
+    SeededRandom random(derive_seed(4, "capture", trial), "prove");
+    FakeOperation operation([&](FakeRun& run) -> Status {
+      if (run.replayed && random.uniform() < p) flip_last_bit(run.dst[7]);
+      return {};
+    });
+    ReferenceCache references;
+    const auto report = probe_arm(operation, fake_problem, fake_algorithm(), settings_of(n, 0, 1, trial + 1),
+                                  [](const DeviceConfiguration& c) { return FakeGpu::make(c); }, references);
+    row.found += differs(report, Scope::capture) && scope_of(report, Scope::repeat).verdict == ScopeVerdict::no_difference;
   }
   return row;
 }
@@ -123,7 +159,7 @@ DetectionRow real_control(const char* name, Scope scope, const char* watched, st
 }
 
 DetectionRow false_alarms(const std::string& what, std::uint32_t trials, const std::function<ArmReport(std::uint32_t)>& probe) {
-  DetectionRow row{"all four", what, "10 runs, 3 x 5 under load, 4 configurations", trials, 0, 0};
+  DetectionRow row{"all six", what, "10 runs, 3 x 5 under load, 4 configurations of each kind", trials, 0, 0};
   for (std::uint32_t trial = 0; trial < trials; ++trial) row.found += !quiet(probe(trial));
   return row;
 }
@@ -172,10 +208,13 @@ std::vector<DetectionRow> prove_detection(double scale) {
     for (const std::uint32_t k : {2u, 4u}) rows.push_back(planted_in_configurations(scope, k, trials_of(400, scale)));
   rows.push_back(real_control("address_peel", Scope::placement, "2 configurations", trials_of(100, scale), settings_of(1, 0, 2, 1)));
   rows.push_back(real_control("partial_per_thread", Scope::partition, "2 configurations", trials_of(100, scale), settings_of(1, 0, 2, 1)));
+  for (const std::uint32_t k : {2u, 3u}) rows.push_back(planted_in_batches(k, trials_of(400, scale)));
+  rows.push_back(real_control("split_by_batch", Scope::batch, "2 configurations", trials_of(100, scale), settings_of(1, 0, 2, 1)));
+  rows.push_back(planted_in_replays(0.1, 10, trials_of(400, scale)));
 
   const auto full = settings_of(10, 5, 4, 1);
   const auto fake = [&](Behaviour behaviour, std::uint32_t trial) {
-    FakeOperation operation(std::move(behaviour));
+    FakeOperation operation(std::move(behaviour), {.has_batch = true});
     ReferenceCache references;
     auto settings = full;
     settings.inputs.seed = trial + 1;
