@@ -83,21 +83,24 @@ std::size_t PlansAhead::build(const Operation& operation, const Problem& problem
                               const MakeDevice& make_device, const DeviceConfiguration& configuration, unsigned threads) {
   std::atomic<std::size_t> next{0}, built{0};
   const auto work = [&] {
-    auto device = make_device(configuration);
-    if (!device || !(*device)->activate()) return;
+    auto made = make_device(configuration);
+    if (!made || !(*made)->activate()) return;
+    const std::shared_ptr<Device> device = std::move(*made);
     for (std::size_t i = next++; i < algorithms.size(); i = next++) {
-      const auto key = key_of(problem, algorithms[i], (*device)->configuration());
+      const auto key = key_of(problem, algorithms[i], device->configuration());
       const auto* provider = operation.find_provider(algorithms[i].provider);
       {
         const std::lock_guard lock(mutex_);
         if (provider == nullptr || plans_.contains(key)) continue;
       }
       const auto start = std::chrono::steady_clock::now();
-      auto plan = provider->plan(problem, algorithms[i], **device);
+      auto plan = provider->plan(problem, algorithms[i], *device);
       if (!plan) continue;
       const double built_in_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       const std::lock_guard lock(mutex_);
-      plans_[key] = std::make_shared<SharedPlan>(std::shared_ptr<Plan>(std::move(*plan)), built_in_s);
+      // Plans may refer to the device they were made on, so it lives as long as the last of them.
+      const std::shared_ptr<Plan> kept(plan->release(), [device](Plan* p) { delete p; });
+      plans_[key] = std::make_shared<SharedPlan>(kept, built_in_s);
       ++built;
     }
   };
