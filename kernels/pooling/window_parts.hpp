@@ -22,6 +22,10 @@ SimplePlanParts window_parts(const WindowProblem& problem, std::size_t workspace
 /// Bytes of the winners, one for each output.
 std::size_t winners_bytes(const WindowProblem& problem);
 
+/// The fp64 answer of max_pool_bwd, canonical order. The first of equals wins here; a library may give another of them the
+/// gradient, or several, so that the elements of a tie may have it or not. Fills draw ties about once in 10^8 pairs.
+Expected expected_max_gradient(const WindowProblem& problem, const std::vector<double>& x, const std::vector<double>& dy);
+
 std::unique_ptr<Operation> make_window_pooling_operation(WindowOp op, const AlgorithmSearch& search);
 std::unique_ptr<Provider> make_onednn_window_provider(WindowOp op);
 std::unique_ptr<Provider> make_cudnn_legacy_window_provider(WindowOp op);

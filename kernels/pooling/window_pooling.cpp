@@ -42,42 +42,6 @@ Expected max_forward_answers(const Walk& walk, const std::vector<double>& x) {
   return e;
 }
 
-/// The first of equals wins here; a library may give another of them the gradient, or several, so that the elements of a
-/// tie may have it or not. Fills draw ties about once in 10^8 pairs.
-Expected max_backward_answers(const Walk& walk, const std::vector<double>& x, const std::vector<double>& dy) {
-  const std::size_t n = walk.inputs();
-  Expected e{std::vector<double>(n), std::vector<double>(n), std::vector<double>(n)};
-  std::vector<double> magnitude(n), other(n);
-  std::vector<std::int32_t> terms(n), ties(n);
-  for (std::size_t o = 0; o < dy.size(); ++o) {
-    double best = -std::numeric_limits<double>::infinity();
-    std::size_t winner = n;
-    int equals = 0;
-    walk.window(o, [&](std::size_t i) {
-      if (winner == n || x[i] > best) best = x[i], winner = i, equals = 0;
-      equals += x[i] == best ? 1 : 0;
-    });
-    e.value[winner] += dy[o];
-    magnitude[winner] += std::abs(dy[o]);
-    ++terms[winner];
-    if (equals == 1) continue;
-    walk.window(o, [&](std::size_t i) {
-      if (x[i] != best) return;
-      ++terms[i];
-      magnitude[i] += std::abs(dy[o]);
-      if (++ties[i] == 1)
-        other[i] = i == winner ? -dy[o] : dy[o];
-      else
-        e.bound[i] += std::abs(dy[o]);
-    });
-  }
-  for (std::size_t i = 0; i < n; ++i) {
-    e.bound[i] += sum_error(terms[i], 0) * magnitude[i];
-    e.alternative[i] = e.value[i] + other[i];
-  }
-  return e;
-}
-
 Expected average_forward_answers(const Walk& walk, const std::vector<double>& x) {
   Expected e{std::vector<double>(walk.outputs()), std::vector<double>(walk.outputs()), {}};
   for (std::size_t o = 0; o < e.value.size(); ++o) {
@@ -158,7 +122,7 @@ class WindowPoolingOperation final : public SimpleOperation {
       std::vector<Expected> answers;
       switch (p.op) {
         case WindowOp::max_forward: answers.push_back(max_forward_answers(walk, in[0])); break;
-        case WindowOp::max_backward: answers.push_back(max_backward_answers(walk, in[0], in[1])); break;
+        case WindowOp::max_backward: answers.push_back(expected_max_gradient(p, in[0], in[1])); break;
         case WindowOp::average_forward: answers.push_back(average_forward_answers(walk, in[0])); break;
         case WindowOp::average_backward: answers.push_back(average_backward_answers(walk, in[0])); break;
       }
@@ -185,6 +149,41 @@ class WindowPoolingOperation final : public SimpleOperation {
 };
 
 }  // namespace
+
+Expected expected_max_gradient(const WindowProblem& problem, const std::vector<double>& x, const std::vector<double>& dy) {
+  const Walk walk{problem};
+  const std::size_t n = walk.inputs();
+  Expected e{std::vector<double>(n), std::vector<double>(n), std::vector<double>(n)};
+  std::vector<double> magnitude(n), other(n);
+  std::vector<std::int32_t> terms(n), ties(n);
+  for (std::size_t o = 0; o < dy.size(); ++o) {
+    double best = -std::numeric_limits<double>::infinity();
+    std::size_t winner = n;
+    int equals = 0;
+    walk.window(o, [&](std::size_t i) {
+      if (winner == n || x[i] > best) best = x[i], winner = i, equals = 0;
+      equals += x[i] == best ? 1 : 0;
+    });
+    e.value[winner] += dy[o];
+    magnitude[winner] += std::abs(dy[o]);
+    ++terms[winner];
+    if (equals == 1) continue;
+    walk.window(o, [&](std::size_t i) {
+      if (x[i] != best) return;
+      ++terms[i];
+      magnitude[i] += std::abs(dy[o]);
+      if (++ties[i] == 1)
+        other[i] = i == winner ? -dy[o] : dy[o];
+      else
+        e.bound[i] += std::abs(dy[o]);
+    });
+  }
+  for (std::size_t i = 0; i < n; ++i) {
+    e.bound[i] += sum_error(terms[i], 0) * magnitude[i];
+    e.alternative[i] = e.value[i] + other[i];
+  }
+  return e;
+}
 
 std::unique_ptr<Operation> make_window_pooling_operation(WindowOp op, const AlgorithmSearch& search) {
   return std::make_unique<WindowPoolingOperation>(op, search);
