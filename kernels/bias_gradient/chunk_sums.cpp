@@ -129,6 +129,7 @@ Result<SimplePlanParts> make_parts(const Problem& problem, Isa isa, bool keeps_p
   const auto p = parse_bias_gradient(problem);
   if (!p) return tl::unexpected(p.error());
   SimplePlanParts parts{{p->diff_dst()}, {p->diff_bias()}, 0, {}, {{"isa", std::string(to_text(isa))}}};
+  parts.alignment_bytes = sizeof(float);
   if (keeps_partials) parts.workspace_bytes = partial_bytes(p->pixels(), p->channels);
   parts.run = [run, isa, p = *p](std::span<const Tensor> in, std::span<const Tensor> out, Region workspace) {
     run({in[0].region.data, static_cast<float*>(out[0].region.data), static_cast<float*>(workspace.data), p, isa});

@@ -102,6 +102,7 @@ Result<SimplePlanParts> make_cuda_parts(const Problem& problem) {
   const auto p = parse_bias_gradient(problem);
   if (!p) return tl::unexpected(p.error());
   SimplePlanParts parts{{p->diff_dst()}, {p->diff_bias()}, 0, {}, {}};
+  parts.alignment_bytes = sizeof(float);
   if (How == Meet::store) parts.workspace_bytes = partial_bytes(p->pixels(), p->channels);
   parts.launch = [p = *p](std::span<const Tensor> in, std::span<const Tensor> out, Region workspace, void* stream) {
     return run_typed<How>(p, in[0].region.data, static_cast<float*>(out[0].region.data), static_cast<float*>(workspace.data),

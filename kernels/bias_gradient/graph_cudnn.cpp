@@ -20,21 +20,19 @@ Result<cudnn::GraphProblem> reduction_graph(const BiasGradientProblem& p, std::o
   return cudnn::graph_problem(std::move(*graph), {{p.diff_dst(), 1}}, {{p.diff_bias(), 2}}, alignment_bytes);
 }
 
+Claim reduction_claim(Claim of_engine, bool deterministic) {
+  if (deterministic)
+    return {Guarantee::run_to_run,
+            "cuDNN " + cudnn_version().value_or("9") + ": CUDNN_ATTR_REDUCTION_IS_DETERMINISTIC is true (graph API documentation)",
+            {Scope::repeat, Scope::process, Scope::load, Scope::placement}};
+  of_engine.source += "; CUDNN_ATTR_REDUCTION_IS_DETERMINISTIC is false";
+  return of_engine;
+}
+
 namespace {
 
 constexpr const char* provider_name = "cudnn_graph";
 constexpr const char* option = "deterministic";
-
-/// What the library promises depends on the attribute too.
-void state_claim(Algorithm& algorithm, bool deterministic) {
-  if (deterministic) {
-    algorithm.claim = {Guarantee::run_to_run,
-                       "cuDNN " + cudnn_version().value_or("9") + ": CUDNN_ATTR_REDUCTION_IS_DETERMINISTIC is true (graph API documentation)",
-                       {Scope::repeat, Scope::process, Scope::load, Scope::placement}};
-    return;
-  }
-  algorithm.claim.source += "; CUDNN_ATTR_REDUCTION_IS_DETERMINISTIC is false";
-}
 
 class GraphProvider final : public Provider {
  public:
@@ -59,7 +57,7 @@ class GraphProvider final : public Provider {
         offers = {{{provider_name, "any", {}, {}}, found ? Reason{"no engine of cuDNN takes " + problem_id(problem), Reason::Kind::unsupported} : found.error()}};
       for (auto& offer : offers) {
         offer.algorithm.options = option_of(deterministic);
-        if (offer.algorithm.name != "any") state_claim(offer.algorithm, deterministic);
+        if (offer.algorithm.name != "any") offer.algorithm.claim = reduction_claim(std::move(offer.algorithm.claim), deterministic);
         all.push_back(std::move(offer));
       }
     }

@@ -11,4 +11,8 @@ namespace detbench::bias_gradient {
 /// which exists since 9.11; nullopt leaves it alone, which means false.
 Result<cudnn::GraphProblem> reduction_graph(const BiasGradientProblem& problem, std::optional<bool> deterministic, std::int64_t alignment_bytes);
 
+/// What the library promises: the attribute's documentation where it is true; else the absence of the engine's note, which the
+/// source then says beside the attribute's value. `of_engine` is cudnn::claim_of().
+Claim reduction_claim(Claim of_engine, bool deterministic);
+
 }  // namespace detbench::bias_gradient

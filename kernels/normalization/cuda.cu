@@ -331,6 +331,7 @@ Result<SimplePlanParts> make_parts(const Problem& problem) {
   auto specs = batch_norm_specs(*p, p->layout);
   if (!specs) return tl::unexpected(specs.error());
   SimplePlanParts parts{specs->inputs, specs->outputs, workspace_bytes(*p, Atomic), {}, {{"activation_layout", p->layout}}};
+  parts.alignment_bytes = sizeof(float);
   const auto stored_as = [&]<class Stored>(Stored) {
     return p->layout == "nhwc" ? launch_of<Atomic, true, Stored>(*p) : launch_of<Atomic, false, Stored>(*p);
   };

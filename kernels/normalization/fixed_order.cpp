@@ -266,6 +266,7 @@ Result<SimplePlanParts> make_fixed_order_parts(const Problem& problem, const Ker
   const FixedOrderBatchNorm norm(*p, layout, kernels);
   const Widened widened(p->storage, *specs, norm.workspace_bytes());
   SimplePlanParts parts{specs->inputs, specs->outputs, widened.workspace_bytes(), {}, {{"activation_layout", layout}}};
+  parts.alignment_bytes = sizeof(float);
   const auto at = [](std::span<const Tensor> t, std::size_t i) { return static_cast<float*>(t[i].region.data); };
   if (p->backward)
     parts.run = [norm, widened, at, relu6 = p->relu6](std::span<const Tensor> in, std::span<const Tensor> out, Region workspace) {
