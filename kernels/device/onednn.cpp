@@ -112,6 +112,18 @@ dnnl::primitive_attr user_scratchpad() {
   return attributes;
 }
 
+dnnl::primitive_attr user_scratchpad_and_clip(float lower, float upper) {
+  dnnl::post_ops behind;
+#if DNNL_VERSION_MAJOR >= 3
+  behind.append_eltwise(dnnl::algorithm::eltwise_clip, lower, upper);
+#else
+  behind.append_eltwise(1.0f, dnnl::algorithm::eltwise_clip, lower, upper);
+#endif
+  auto attributes = user_scratchpad();
+  attributes.set_post_ops(behind);
+  return attributes;
+}
+
 Reason reason_of(const dnnl::error& error, const std::string& what) {
   const std::string text = what + ": oneDNN says \"" + error.what() + "\"";
   switch (error.status) {

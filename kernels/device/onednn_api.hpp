@@ -24,6 +24,9 @@ dnnl::engine& cpu_engine();
 /// Attributes of every primitive: the caller provides the scratchpad.
 dnnl::primitive_attr user_scratchpad();
 
+/// The same, and behind the primitive an element-wise clip of its result to [lower, upper].
+dnnl::primitive_attr user_scratchpad_and_clip(float lower, float upper);
+
 Reason reason_of(const dnnl::error& error, const std::string& what);
 
 /// Runs f and turns oneDNN's and the allocator's exceptions into reasons that begin with `what`.
@@ -62,12 +65,12 @@ struct NoHint {};
 
 /// Calls visit(primitive_desc) for every implementation, in the library's order, until visit returns false. The
 /// arguments are those of the 2.x operation descriptor, which in 3.x stand between engine and attributes.
-/// An operation without any implementation gives an unsupported reason.
+/// An operation without any implementation gives an unsupported reason. `attributes` include the caller's scratchpad.
 template <class Primitive, class Hint, class Visit, class... Arguments>
-Status visit_implementations(const std::string& what, const Hint& hint, Visit&& visit, const Arguments&... arguments) {
+Status visit_implementations_with(const dnnl::primitive_attr& attributes, const std::string& what, const Hint& hint, Visit&& visit,
+                                  const Arguments&... arguments) {
   using Descriptor = typename Primitive::primitive_desc;
   return guarded(what, [&] {
-    const auto attributes = user_scratchpad();
 #if DNNL_VERSION_MAJOR >= 3
     const auto make = [&]() -> Descriptor {
       if constexpr (std::is_same_v<Hint, NoHint>)
@@ -91,6 +94,12 @@ Status visit_implementations(const std::string& what, const Hint& hint, Visit&& 
       if (!visit(descriptor)) break;
     } while (descriptor.next_impl());
   });
+}
+
+/// The same with no attributes but the scratchpad's.
+template <class Primitive, class Hint, class Visit, class... Arguments>
+Status visit_implementations(const std::string& what, const Hint& hint, Visit&& visit, const Arguments&... arguments) {
+  return visit_implementations_with<Primitive>(user_scratchpad(), what, hint, std::forward<Visit>(visit), arguments...);
 }
 
 /// A primitive bound to a fixed list of arguments: DNNL_ARG_* and the descriptor of each, inputs first.

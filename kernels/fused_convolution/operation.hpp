@@ -10,8 +10,12 @@
 
 namespace detbench {
 
-/// conv_bias_relu6_fwd and conv_stats_fwd, with the providers cudnn_graph and fixed_order.
+/// conv_bias_relu6_fwd and conv_stats_fwd, with the providers onednn, cudnn_graph and fixed_order.
 std::vector<std::unique_ptr<Operation>> make_fused_convolution_operations(const AlgorithmSearch& search = {});
+
+/// Provider `onednn`, conv_bias_relu6_fwd on a CPU: every implementation that takes a bias and a clip behind the convolution, by
+/// its own name. Bare with activations in the problem's layout, or with formats=any and reorders, as for convolutions.
+std::unique_ptr<Provider> make_onednn_fused_convolution();
 
 /// Provider `fixed_order`: ours on the CPU. The convolution of kernels/convolution/fixed_order.hpp in f32 whatever the storage,
 /// then per element in f32: + bias, clipped (a NaN stays one), rounded to the storage once. Or, `direct+chunks512`: dst is rounded,
