@@ -31,6 +31,7 @@ Result<Prepared> prepare(const SumAlgorithm& algorithm, const Problem& text, con
   Prepared prepared;
   prepared.inputs = {vector_spec("src", problem->type, problem->n)};
   prepared.outputs = {vector_spec("dst", problem->type, 1)};
+  prepared.alignment_bytes = 1;
   const int threads = device.kind() == DeviceKind::cpu ? thread_count(device) : 1;
   if (device.kind() == DeviceKind::cpu) prepared.notes["threads"] = std::to_string(threads);
   Isa isa = best_isa();

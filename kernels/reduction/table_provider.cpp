@@ -42,6 +42,7 @@ class TablePlan final : public Plan {
   const std::vector<TensorSpec>& inputs() const override { return prepared_->inputs; }
   const std::vector<TensorSpec>& outputs() const override { return prepared_->outputs; }
   std::size_t workspace_bytes() const override { return prepared_->workspace_bytes; }
+  std::size_t alignment_bytes() const override { return prepared_->alignment_bytes; }
   std::map<std::string, std::string> notes() const override { return prepared_->notes; }
   Result<std::unique_ptr<Op>> bind(std::span<const Tensor> inputs, std::span<const Tensor> outputs, Region workspace,
                                    Stream& stream) override {

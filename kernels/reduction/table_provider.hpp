@@ -26,6 +26,8 @@ struct Prepared {
   std::size_t workspace_bytes = 0;
   std::map<std::string, std::string> notes;
   std::function<Status(const RunArguments&)> run;
+  /// Plan::alignment_bytes(); kernels that read a shifted buffer element by element set 1.
+  std::size_t alignment_bytes = 16;
 };
 
 struct TableRow {

@@ -43,6 +43,7 @@ reduction::TableRow scatter_row(ScatterAlgorithm algorithm) {
     prepared.inputs = {vector_spec("values", DataType::f32, problem->n),
                        vector_spec("indices", DataType::i32, problem->n)};
     prepared.outputs = {vector_spec("dst", DataType::f32, problem->bins)};
+    prepared.alignment_bytes = 1;
     const bool on_cpu = device.kind() == DeviceKind::cpu;
     const int threads = on_cpu ? reduction::thread_count(device) : 1;
     if (on_cpu) prepared.notes["threads"] = std::to_string(threads);
