@@ -205,7 +205,9 @@ Result<std::vector<Offer>> convolution_offers(const ConvolutionProblem& p, const
   rules.prefix = restated->prefix;
   const auto padding = static_cast<std::int64_t>(restated->form.workspace_bytes());
   for (auto candidate : more->candidates) {
-    if (candidate.support == Support::unsupported || served.contains(candidate.configuration.engine)) continue;
+    // Refused engines have their row already.
+    if (candidate.support == Support::unsupported || served.contains(candidate.configuration.engine) || !rules.refuse(more->engine_of(candidate)).empty())
+      continue;
     candidate.workspace_bytes += padding;
     offers.push_back(cudnn::make_offer(*more, candidate, rules));
   }

@@ -1,6 +1,7 @@
 #include "kernels/cudnn/offers.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "kernels/cudnn/version.hpp"
 
@@ -65,8 +66,20 @@ Offer make_offer(const SearchResult& result, const Candidate& candidate, const O
 }
 
 std::vector<Offer> make_offers(const SearchResult& result, const OfferRules& rules) {
+  // An engine that is refused as such is one row, whatever the heuristics and the knobs have to say about it: its own choice
+  // of knobs where t0 was searched.
+  std::map<std::int64_t, std::size_t> refused;
+  for (std::size_t i = 0; i < result.candidates.size(); ++i) {
+    const auto& candidate = result.candidates[i];
+    if (rules.refuse(result.engine_of(candidate)).empty()) continue;
+    const auto [at, is_first] = refused.emplace(candidate.configuration.engine, i);
+    if (!is_first && candidate.configuration.knobs.empty()) at->second = i;
+  }
   std::vector<Offer> offers;
-  for (const auto& candidate : result.candidates) offers.push_back(make_offer(result, candidate, rules));
+  for (std::size_t i = 0; i < result.candidates.size(); ++i) {
+    const auto at = refused.find(result.candidates[i].configuration.engine);
+    if (at == refused.end() || at->second == i) offers.push_back(make_offer(result, result.candidates[i], rules));
+  }
   return offers;
 }
 

@@ -28,6 +28,7 @@ struct OfferRules {
 /// A candidate as a row: the claim and, where it cannot run, the reason (refused, not supported, unknown, over the workspace
 /// cap with its size). Engines with a WINOGRAD or FFT note are no sums of products.
 Offer make_offer(const SearchResult& result, const Candidate& candidate, const OfferRules& rules);
+/// All of them, but one row for an engine that the rules refuse.
 std::vector<Offer> make_offers(const SearchResult& result, const OfferRules& rules);
 
 /// The arms "pick:heur_mode_a" and so on: what the heuristics' list of one mode has first among those that are valid and not

@@ -54,5 +54,21 @@ TEST(Problems, CoverEveryBatchNorm) {
   EXPECT_GT(network_problems(network, 8, "f32_f32_strict", "nhwc").size(), 29u * 3);
 }
 
+TEST(Problems, PoseWeightGradientsAsTheDataIsStoredWhereThatIsAsked) {
+  EXPECT_EQ(weight_gradient_types("bf16_f32_strict", WeightGradients::as_data), "bf16_f32_strict_dwbf16");
+  EXPECT_EQ(weight_gradient_types("f16_f32_strict", WeightGradients::as_data), "f16_f32_strict_dwf16");
+  EXPECT_EQ(weight_gradient_types("f16_f32_strict", WeightGradients::f32), "f16_f32_strict");
+  for (const char* types : {"f32_f32_strict", "f32_f32_tf32", "bf16_f32_strict_dwbf16", "nonsense"})
+    EXPECT_EQ(weight_gradient_types(types, WeightGradients::as_data), types);
+  const auto network = make_mobilenet_v2(0.35, 96, 10).value();
+  int posed = 0;
+  for (const auto& p : network_problems(network, 8, "bf16_f32_strict", "nhwc", WeightGradients::as_data)) {
+    EXPECT_EQ(p.problem.types.ends_with("_dwbf16"), p.problem.op == "conv_wgrad") << problem_id(p.problem);
+    posed += p.problem.op == "conv_wgrad";
+    EXPECT_TRUE(p.problem.op != "conv_wgrad" || parse_convolution(p.problem)) << problem_id(p.problem);
+  }
+  EXPECT_GT(posed, 20);
+}
+
 }  // namespace
 }  // namespace detbench

@@ -93,5 +93,32 @@ TEST(ConvolutionProblem, TensorsLieAsTheLayoutSays) {
   EXPECT_EQ(tensors_of(p).inputs[1].type, DataType::bf16);
 }
 
+TEST(ConvolutionProblem, WeightGradientsCanBeStoredIn16Bits) {
+  auto p = testing::small_shapes()[3];
+  p.direction = Direction::wgrad;
+  for (const auto storage : {DataType::f16, DataType::bf16}) {
+    p.types = {storage, false, storage};
+    const auto problem = to_problem(p);
+    EXPECT_EQ(problem.types, std::string(to_text(storage)) + "_f32_strict_dw" + std::string(to_text(storage)));
+    const auto parsed = parse_convolution(problem);
+    ASSERT_TRUE(parsed) << parsed.error().text;
+    EXPECT_EQ(*parsed, p);
+    EXPECT_EQ(tensors_of(p).outputs[0].type, storage);
+    for (const char* op : {"conv_fwd", "conv_dgrad"}) {
+      auto other = problem;
+      other.op = op;
+      const auto refused = parse_convolution(other);
+      ASSERT_FALSE(refused) << op;
+      EXPECT_EQ(refused.error().kind, Reason::Kind::invalid_input);
+      EXPECT_NE(refused.error().text.find("gradients of weights"), std::string::npos);
+    }
+  }
+  for (const char* types : {"bf16_f32_strict_dwf16", "f32_f32_strict_dwf16", "f32_f32_tf32_dwf32", "bf16_f32_strict_dwf32", "bf16_f32_strict_dw"}) {
+    auto problem = to_problem(p);
+    problem.types = types;
+    EXPECT_FALSE(parse_convolution(problem)) << types;
+  }
+}
+
 }  // namespace
 }  // namespace detbench

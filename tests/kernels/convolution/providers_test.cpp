@@ -14,9 +14,10 @@ struct Case {
   Direction direction;
   std::string layout;
   DataType storage = DataType::f32;
+  DataType weight_gradient = DataType::f32;
 };
 std::ostream& operator<<(std::ostream& out, const Case& c) {
-  return out << op_name(c.direction) << " " << c.layout << " " << to_text(c.storage);
+  return out << op_name(c.direction) << " " << c.layout << " " << to_text(ProductTypes{c.storage, false, c.weight_gradient});
 }
 
 class EveryAlgorithm : public ::testing::TestWithParam<Case> {};
@@ -33,6 +34,7 @@ TEST_P(EveryAlgorithm, AgreesWithFp64) {
     p.direction = GetParam().direction;
     p.layout = GetParam().layout;
     p.types.storage = GetParam().storage;
+    p.types.weight_gradient = GetParam().weight_gradient;
     const auto problem = to_problem(p);
     ASSERT_TRUE(operation->check(problem));
     for (const auto fill : {InputFill::exact, InputFill::rounding}) {
@@ -84,9 +86,12 @@ INSTANTIATE_TEST_SUITE_P(Bf16, EveryAlgorithm,
                                            Case{Direction::forward, "blocked", DataType::bf16},
                                            Case{Direction::dgrad, "nhwc", DataType::bf16},
                                            Case{Direction::wgrad, "nhwc", DataType::bf16},
-                                           Case{Direction::wgrad, "blocked", DataType::bf16}),
+                                           Case{Direction::wgrad, "blocked", DataType::bf16},
+                                           Case{Direction::wgrad, "nhwc", DataType::bf16, DataType::bf16},
+                                           Case{Direction::wgrad, "blocked", DataType::bf16, DataType::bf16}),
                          [](const auto& info) {
-                           return std::string(op_name(info.param.direction)) + "_" + info.param.layout;
+                           return std::string(op_name(info.param.direction)) + "_" + info.param.layout +
+                                  (info.param.weight_gradient == DataType::f32 ? "" : "_dwbf16");
                          });
 
 TEST(OnednnConvolution, OffersTheImplementationsByName) {

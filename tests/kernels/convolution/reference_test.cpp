@@ -157,6 +157,29 @@ TEST(ConvolutionReference, CatchesOneUnitUnderTheExactFillExceptOfTransforms) {
   EXPECT_TRUE(answer.check(*reference, winograd).passed);
 }
 
+// An accumulator of less precision than f32 is a constant c > 1 of a direct sum: its bound is c times as wide, also where the
+// bound is K u, and under the exact fill equality is asked only of outputs that are stored no wider than it.
+TEST(ConvolutionReference, AllowsANarrowAccumulatorItsOwnRoundoff) {
+  auto narrow = direct();
+  narrow.bound_constant = 0x1p13;
+  auto p = dense_problem();
+  p.ic = 1, p.kh = p.kw = 1, p.pt = p.pb = p.pl = p.pr = 0;  // one product: K u is the smaller bound
+  for (const auto& [factor, passes] : {std::pair{1.05, false}, {0.9, true}}) {
+    Answer answer(p, {InputFill::rounding, 1});
+    const auto reference = make_convolution_reference(answer.p, {InputFill::rounding, 1}).value();
+    answer.p.types.storage = DataType::f32;
+    const std::size_t at = answer.values.size() / 2;
+    answer.values[at] = static_cast<float>(answer.sums[at].value + factor * 0x1p-11 * answer.sums[at].magnitude);
+    EXPECT_FALSE(answer.check(*reference, direct()).passed);
+    EXPECT_EQ(answer.check(*reference, narrow).passed, passes) << factor;
+  }
+  Answer exact(dense_problem(), {InputFill::exact, 1});
+  const auto reference = make_convolution_reference(exact.p, {InputFill::exact, 1}).value();
+  exact.values[7] = std::nextafter(exact.values[7], 1e30f);
+  EXPECT_FALSE(exact.check(*reference, direct()).passed);
+  EXPECT_TRUE(exact.check(*reference, narrow).passed);
+}
+
 TEST(ConvolutionReference, CatchesATransposedKernel) {
   const Inputs inputs{InputFill::rounding, 1};
   Answer answer(dense_problem(), inputs);
