@@ -19,14 +19,6 @@ using legacy::Arm;
 using legacy::Calls;
 using legacy::Choice;
 
-/// The stream on which the library is asked and nothing runs: the default one, so that all questions share one handle.
-class QuestionStream final : public Stream {
- public:
-  Status record(Event&) override { return unsupported("nothing runs on this stream"); }
-  Status wait() override { return {}; }
-  void* native() const override { return nullptr; }
-};
-
 Result<int> compute_major() {
   int major = 0;
   DETBENCH_CUDA_TRY(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0));
@@ -97,9 +89,9 @@ class LegacyConvolution final : public Provider {
     if (!p) return tl::unexpected(p.error());
     if (auto status = supported(*p, device); !status) return std::vector{none(status.error())};
     const auto form = symmetric_form(*p);
-    QuestionStream stream;
-    const auto handle = cudnn::handle_for(device, stream);
-    if (!handle) return std::vector{none(handle.error())};
+    const auto planning = cudnn::planning_handle(device);
+    if (!planning) return std::vector{none(planning.error())};
+    const auto handle = planning->handle;
     const auto major = compute_major();
     if (!major) return tl::unexpected(major.error());
 
@@ -109,7 +101,7 @@ class LegacyConvolution final : public Provider {
       if (!calls) return std::vector{none(calls.error())};
       for (const auto math : legacy::all_math) {
         if (auto status = calls->set_math(math); !status) return tl::unexpected(status.error());
-        const auto perf = calls->get_v7(*handle);
+        const auto perf = calls->get_v7(handle);
         for (const auto& row : legacy::algorithms_of(p->direction)) {
           Arm arm;
           arm.pad = form.by_hand.any();
@@ -120,7 +112,7 @@ class LegacyConvolution final : public Provider {
           offer.notes["perf_struct_determinism"] =
               perf ? legacy::perf_struct_determinism(*perf, row.value, math) : "unknown: " + perf.error().text;
           if (!offer.unsupported) {
-            const auto bytes = calls->workspace_bytes(*handle, row.value);
+            const auto bytes = calls->workspace_bytes(handle, row.value);
             if (!bytes) offer.unsupported = bytes.error();
             else offer.unsupported = above_cap(form.workspace_bytes() + *bytes);
           }
@@ -163,10 +155,9 @@ class LegacyConvolution final : public Provider {
     if (arm->choice == Choice::named) {
       selection.algorithm = arm->row->value;
       if (auto status = calls->set_math(arm->math); !status) return tl::unexpected(status.error());
-      QuestionStream stream;
-      const auto handle = cudnn::handle_for(device, stream);
-      if (!handle) return tl::unexpected(handle.error());
-      const auto bytes = calls->workspace_bytes(*handle, selection.algorithm);
+      const auto planning = cudnn::planning_handle(device);
+      if (!planning) return tl::unexpected(planning.error());
+      const auto bytes = calls->workspace_bytes(planning->handle, selection.algorithm);
       if (!bytes) return tl::unexpected(bytes.error());
       selection.workspace_bytes = *bytes;
     } else {

@@ -31,8 +31,12 @@ Result<std::size_t> useful_workspace(const ConvolutionProblem& p, const Arm& arm
   return most;
 }
 
-Result<std::vector<PerfRow>> find(const ConvolutionProblem& p, const Calls& calls, std::size_t workspace_bytes,
-                                  cudnnHandle_t handle, Device& device, Stream& stream) {
+/// Runs on a stream of the device, so that a partition of its multiprocessors holds for what is measured too.
+Result<std::vector<PerfRow>> find(const ConvolutionProblem& p, const Calls& calls, std::size_t workspace_bytes, Device& device) {
+  auto stream = device.make_stream();
+  if (!stream) return tl::unexpected(stream.error());
+  const auto handle = cudnn::handle_for(device, **stream);
+  if (!handle) return tl::unexpected(handle.error());
   const auto tensors = tensors_of(p);
   std::vector<std::unique_ptr<Buffer>> buffers;
   const auto allocate = [&](std::size_t bytes) -> Result<Region> {
@@ -48,7 +52,7 @@ Result<std::vector<PerfRow>> find(const ConvolutionProblem& p, const Calls& call
     if (!region) return tl::unexpected(region.error());
     const auto fill = convolution_fill(p, spec, {InputFill::rounding, 1});
     if (!fill) return tl::unexpected(fill.error());
-    if (auto status = device.fill({spec, *region}, *fill, stream); !status) return tl::unexpected(status.error());
+    if (auto status = device.fill({spec, *region}, *fill, **stream); !status) return tl::unexpected(status.error());
     in[i] = region->data;
   }
   const auto out = allocate(tensors.outputs[0].bytes());
@@ -59,10 +63,10 @@ Result<std::vector<PerfRow>> find(const ConvolutionProblem& p, const Calls& call
     if (!region) return tl::unexpected(region.error());
     workspace = *region;
   }
-  if (auto status = stream.wait(); !status) return tl::unexpected(status.error());
-  auto rows = calls.find_ex(handle, in[0], in[1], out->data, workspace);
+  if (auto status = (*stream)->wait(); !status) return tl::unexpected(status.error());
+  auto rows = calls.find_ex(*handle, in[0], in[1], out->data, workspace);
   // Nothing may still run when the buffers go.
-  if (auto status = stream.wait(); !status) return tl::unexpected(status.error());
+  if (auto status = (*stream)->wait(); !status) return tl::unexpected(status.error());
   return rows;
 }
 
@@ -70,10 +74,10 @@ Result<std::vector<PerfRow>> find(const ConvolutionProblem& p, const Calls& call
 
 Result<Selection> select(const SymmetricForm& form, const Arm& arm, Calls& calls, int compute_major, Device& device) {
   const auto& p = form.problem;
-  auto stream = device.make_stream();
-  if (!stream) return tl::unexpected(stream.error());
-  const auto handle = cudnn::handle_for(device, **stream);
-  if (!handle) return tl::unexpected(handle.error());
+  // Held to the end: plans may be made side by side, and two searches by time at once would disturb each other.
+  const auto planning = cudnn::planning_handle(device);
+  if (!planning) return tl::unexpected(planning.error());
+  const auto handle = planning->handle;
   if (auto status = calls.set_math(arm.math); !status) return tl::unexpected(status.error());
 
   Selection selection;
@@ -86,12 +90,12 @@ Result<Selection> select(const SymmetricForm& form, const Arm& arm, Calls& calls
 
   Result<std::vector<PerfRow>> rows = std::vector<PerfRow>{};
   if (arm.choice == Choice::get_v7) {
-    rows = calls.get_v7(*handle);
+    rows = calls.get_v7(handle);
   } else {
-    const auto bytes = useful_workspace(p, arm, calls, *handle);
+    const auto bytes = useful_workspace(p, arm, calls, handle);
     if (!bytes) return tl::unexpected(bytes.error());
     selection.notes["selection_workspace_bytes"] = std::to_string(*bytes);
-    rows = find(p, calls, *bytes, *handle, device, **stream);
+    rows = find(p, calls, *bytes, device);
   }
   if (!rows) return tl::unexpected(rows.error());
   const auto chosen = choose_row(*rows, arm, p.types, compute_major);
@@ -104,7 +108,7 @@ Result<Selection> select(const SymmetricForm& form, const Arm& arm, Calls& calls
 
   // Under the math type chosen the query is asked again: the row's own size is what Find ran with.
   if (auto status = calls.set_math(selection.math); !status) return tl::unexpected(status.error());
-  const auto bytes = calls.workspace_bytes(*handle, selection.algorithm);
+  const auto bytes = calls.workspace_bytes(handle, selection.algorithm);
   if (!bytes) return tl::unexpected(bytes.error());
   selection.workspace_bytes = std::max(*bytes, chosen->memory_bytes);
 
