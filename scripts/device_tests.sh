@@ -4,8 +4,9 @@
 #
 # Usage: scripts/device_tests.sh
 #
-# The rule: a source belongs to the device tests when it, or a header of tests/ that it includes, asks for the CUDA device
-# and then skips (GTEST_SKIP within eight lines of make_cuda_device or cudaGetDeviceCount). All of its suites count.
+# The rule: a source belongs to the device tests when it, or a header of tests/ that it includes, asks for the CUDA device,
+# the driver or one of NVIDIA's libraries and then skips (GTEST_SKIP within eight lines of the question). All of its suites
+# count: what is tested elsewhere without a device is tested there with one.
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -21,7 +22,7 @@ cd -- "$detbench_root"
 
 # skips_without_gpu FILE
 skips_without_gpu() {
-  awk '/make_cuda_device|cudaGetDeviceCount/ { asked = NR }
+  awk '/make_cuda_device|cudaGetDeviceCount|driver_library_present|cu(dnn|blas[A-Za-z]*)(::library|_version|_library)\(/ { asked = NR }
        /GTEST_SKIP/ && asked && NR - asked <= 8 { found = 1; exit }
        END { exit !found }' "$1"
 }

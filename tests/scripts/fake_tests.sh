@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Stands in for a GoogleTest program: behaves as its own name says, prints what GoogleTest prints.
+set -uo pipefail
+filter="" output=""
+for argument in "$@"; do
+  case "$argument" in
+    --gtest_filter=*) filter="${argument#*=}" ;;
+    --gtest_output=json:*) output="${argument#*json:}" ;;
+  esac
+done
+wanted() {
+  local positive="${filter%%:-*}" negative="" pattern
+  [[ "$filter" == *:-* ]] && negative="${filter#*:-}"
+  for pattern in ${negative//:/ }; do [[ "$1" == $pattern ]] && return 1; done
+  set -f
+  for pattern in ${positive//:/ }; do [[ "$1" == $pattern ]] && return 0; done
+  return 1
+}
+failed=0
+name="$(basename "$0")"
+for test in Gpu.First Gpu.Second Gpu.Third Cpu.Other; do
+  wanted "$test" || continue
+  echo "[ RUN      ] $test"
+  case "$name:$test" in
+    crashing:Gpu.Second) kill -SEGV $$ ;;
+    hanging:Gpu.Second) while :; do sleep 1; done ;;
+    failing:Gpu.First) failed=1 && echo "[  FAILED  ] $test (1 ms)" && continue ;;
+    # Fails only after another one.
+    failing:Gpu.Third) [[ "$failed" == 1 ]] && echo "[  FAILED  ] $test, where GetParam() = 3 (1 ms)" && continue ;;
+    skipping:*) printf 'file.cpp:1: Skipped\nno CUDA backend here\n[  SKIPPED ] %s (0 ms)\n' "$test" && continue ;;
+  esac
+  echo "[       OK ] $test (1 ms)"
+done
+echo "[==========] 3 tests from 1 test suite ran. (3 ms total)"
+[[ -n "$output" ]] && echo '{"tests": 3}' >"$output"
+exit "$failed"
