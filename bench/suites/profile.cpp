@@ -1,5 +1,7 @@
 #include "bench/suites/profile.hpp"
 
+#include <algorithm>
+
 namespace detbench {
 namespace {
 
@@ -19,6 +21,7 @@ const std::vector<Profile>& cpu_profiles() {
     quick.info = {"quick", 10, 2, 10, 2, 10, ""};
     quick.oversubscribe_limit_s = 5e-3;
     quick.layouts = {"nhwc", "blocked"};
+    quick.others = Breadth::few;
     quick.types = {"f32_f32_strict"};
     quick.sum_elements = {1 << 16, 1 << 20, 1 << 24};
     quick.scatter = {{1 << 18, 1 << 4}, {1 << 18, 1 << 14}};
@@ -27,6 +30,7 @@ const std::vector<Profile>& cpu_profiles() {
     Profile standard;
     standard.info = {"standard", 100, 5, 100, 3, 20, ""};
     standard.layouts = {"nhwc", "blocked"};
+    standard.others = Breadth::all;
     standard.types = {"f32_f32_strict", "bf16_f32_strict"};
     standard.sum_elements = {1 << 16, 1 << 20, 1 << 24, 1 << 26};
     standard.scatter = {{1 << 20, 1 << 4}, {1 << 20, 1 << 10}, {1 << 20, 1 << 16}};
@@ -54,6 +58,7 @@ const std::vector<Profile>& cuda_profiles() {
       profile.layouts = {"nhwc"};
       profile.types = {"bf16_f32_strict", "f32_f32_strict"};
       profile.search.tiers = {Tier::t0};
+      profile.others = std::max(profile.others, Breadth::few);
       profile.networks = {{1.0, 224, 32, true, true}};
       profile.scatter = {{1 << 20, 1 << 4}, {1 << 20, 1 << 10}, {1 << 20, 1 << 16}};
     }

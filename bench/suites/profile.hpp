@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bench/records/record.hpp"
+#include "bench/suites/other_problems.hpp"
 #include "kernels/search.hpp"
 
 namespace detbench {
@@ -32,6 +33,7 @@ struct Profile {
   bool few_layers = false;            ///< stem, depthwise, pointwise and classifier only
   std::vector<std::string> layouts;   ///< of the convolution problems
   std::vector<std::string> types;
+  Breadth others = Breadth::none;     ///< ops beside convolution, dense and batch norm
   std::vector<std::int64_t> sum_elements;
   std::vector<std::pair<std::int64_t, std::int64_t>> scatter;  ///< updates, bins
 };

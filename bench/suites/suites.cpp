@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "bench/suites/other_problems.hpp"
 #include "kernels/convolution/problem.hpp"
 #include "models/mobilenet_v2.hpp"
 #include "models/problems.hpp"
@@ -30,16 +31,27 @@ bool is_one_of_few(const std::vector<std::string>& layers) {
   });
 }
 
+void add_posed(std::vector<PlannedComparison>& all, const Filter& filter, const Network& network, LayerProblem posed) {
+  std::vector<std::string> used_by;
+  for (const auto& layer : posed.layers) used_by.push_back(network.name + ":" + layer);
+  add(all, filter, std::move(posed.problem), std::move(used_by));
+}
+
 void add_layers(std::vector<PlannedComparison>& all, const Profile& profile, const NetworkSetting& setting, const Network& network,
                 const Filter& filter) {
+  // cuDNN writes 16-bit gradients of weights, and hardly any of its kernels f32 ones.
+  const auto gradients = profile.backend == "cuda" ? WeightGradients::as_data : WeightGradients::f32;
   for (const auto& types : profile.types)
     for (const auto& layout : profile.layouts)
-      for (auto& posed : network_problems(network, setting.batch, types, layout)) {
-        if (profile.few_layers && !is_one_of_few(posed.layers)) continue;
-        std::vector<std::string> used_by;
-        for (const auto& layer : posed.layers) used_by.push_back(network.name + ":" + layer);
-        add(all, filter, posed.problem, std::move(used_by));
-      }
+      for (auto& posed : network_problems(network, setting.batch, types, layout, gradients))
+        if (!profile.few_layers || is_one_of_few(posed.layers)) add_posed(all, filter, network, std::move(posed));
+}
+
+void add_others(std::vector<PlannedComparison>& all, const Profile& profile, const NetworkSetting& setting, const Network& network,
+                const Filter& filter) {
+  for (const auto& layout : profile.layouts)
+    if (layout != "blocked")
+      for (auto& posed : other_problems(network, setting.batch, profile.types, layout, profile.others)) add_posed(all, filter, network, std::move(posed));
 }
 
 /// The case of the TensorFlow articles about nondeterminism: 28x28x3 to 16 channels, 3x3 (the batch is ours).
@@ -70,7 +82,13 @@ void add_reductions(std::vector<PlannedComparison>& all, const Profile& profile,
 
 std::string suite_of(const std::string& op) {
   const auto begins = [&](std::string_view prefix) { return op.rfind(prefix, 0) == 0; };
+  if (begins("conv_bias") || begins("conv_stats")) return "fused_convolution";
   if (begins("conv_")) return "convolution";
+  if (op == "matmul" || op == "bias_grad") return op;
+  if (op.find("_pool_") != std::string::npos) return "pooling";
+  if (op.find("softmax") != std::string::npos) return "softmax";
+  if (begins("dropout")) return "dropout";
+  if (begins("relu6") || begins("swish") || op == "add") return "activation";
   if (begins("dense_")) return "dense";
   if (begins("batch_norm")) return "batch_norm";
   if (begins("train_step")) return "train_step";
@@ -103,6 +121,7 @@ Result<std::vector<PlannedComparison>> plan_comparisons(const Registry& registry
     auto network = make_mobilenet_v2(setting.alpha, setting.pixels, imagenet_classes);
     if (!network) return tl::unexpected(network.error());
     add_layers(all, profile, setting, *network, filter);
+    add_others(all, profile, setting, *network, filter);
   }
   add_tutorial_case(all, profile, filter);
   add_reductions(all, profile, filter);

@@ -1,0 +1,119 @@
+#include "bench/suites/other_problems.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+#include "kernels/activation/activation.hpp"
+#include "kernels/dropout/dropout.hpp"
+#include "kernels/loss/softmax.hpp"
+#include "models/matmul_problems.hpp"
+
+namespace detbench {
+namespace {
+
+constexpr const char* f32 = "f32_f32_strict";
+
+class Collector {
+ public:
+  explicit Collector(Breadth breadth) : breadth_(breadth) {}
+
+  /// Problems of one op: all of them, or the one in the middle.
+  void take(std::vector<LayerProblem> problems) {
+    if (problems.empty()) return;
+    if (breadth_ == Breadth::few) problems = {problems[problems.size() / 2]};
+    all_.insert(all_.end(), std::make_move_iterator(problems.begin()), std::make_move_iterator(problems.end()));
+  }
+  void take(Problem problem) { take(std::vector<LayerProblem>{{std::move(problem), {}}}); }
+  std::vector<LayerProblem> all() { return std::move(all_); }
+
+ private:
+  Breadth breadth_;
+  std::vector<LayerProblem> all_;
+};
+
+void add(std::vector<LayerProblem>& all, Problem problem, const std::string& layer) {
+  const auto same = std::find_if(all.begin(), all.end(), [&](const LayerProblem& p) { return p.problem == problem; });
+  if (same != all.end()) same->layers.push_back(layer);
+  else all.push_back({std::move(problem), {layer}});
+}
+
+std::string whole(std::int64_t value) { return std::to_string(value); }
+
+/// The gradient of a bias behind every convolution, by the sizes of its output.
+std::vector<LayerProblem> bias_gradients(const Network& network, std::int64_t batch, const std::string& types, const std::string& layout) {
+  std::vector<LayerProblem> all;
+  for (const auto& layer : network.layers)
+    if (layer.kind == LayerKind::convolution)
+      add(all,
+          {"bias_grad",
+           format_shape({{"mb", whole(batch)}, {"c", whole(layer.out.channels)}, {"h", whole(layer.out.height)}, {"w", whole(layer.out.width)}}),
+           types, layout},
+          layer.name);
+  return all;
+}
+
+/// The forward convolutions with what inference (bias and ReLU6) or training (statistics) fuses behind them.
+std::vector<LayerProblem> fused(const Network& network, std::int64_t batch, const std::string& op, const std::string& types, const std::string& layout) {
+  auto problems = convolution_problems(network, batch, "conv_fwd", types, layout);
+  for (auto& posed : problems) posed.problem.op = op;
+  return problems;
+}
+
+std::vector<LayerProblem> of_kind(const Network& network, std::int64_t batch, LayerKind kind, const std::string& op, const std::string& layout) {
+  std::vector<LayerProblem> all;
+  for (const auto& layer : network.layers)
+    if (layer.kind == kind) add(all, layer_problem(layer, batch, op, f32, layout), layer.name);
+  return all;
+}
+
+/// Every size of activation that ReLU6 sees, as a vector.
+std::vector<LayerProblem> activations(const Network& network, std::int64_t batch, const std::string& op) {
+  std::vector<LayerProblem> all;
+  for (const auto& layer : network.layers)
+    if (layer.kind == LayerKind::batch_norm && layer.relu6)
+      add(all, vector_problem(op, batch * layer.out.height * layer.out.width * layer.out.channels), layer.name);
+  return all;
+}
+
+struct PoolWindow {
+  std::int64_t size, kernel, stride, pad;
+};
+
+/// The stem of ResNet-50 (windows of 3 at stride 2 overlap: gradients meet), the same without overlap, and a 3x3 at
+/// stride 1, where nine windows meet in every pixel. Kernels pool 64 channels as the stem does.
+std::vector<LayerProblem> windows(const std::string& op, std::int64_t batch, const std::string& layout) {
+  std::vector<LayerProblem> all;
+  for (const auto& w : {PoolWindow{112, 2, 2, 0}, PoolWindow{112, 3, 2, 1}, PoolWindow{28, 3, 1, 1}})
+    all.push_back({{op,
+                    format_shape({{"mb", whole(batch)}, {"c", "64"}, {"ih", whole(w.size)}, {"iw", whole(w.size)}, {"kh", whole(w.kernel)},
+                                  {"kw", whole(w.kernel)}, {"sh", whole(w.stride)}, {"sw", whole(w.stride)}, {"pt", whole(w.pad)},
+                                  {"pb", whole(w.pad)}, {"pl", whole(w.pad)}, {"pr", whole(w.pad)}}),
+                    f32, layout},
+                   {}});
+  return all;
+}
+
+}  // namespace
+
+std::vector<LayerProblem> other_problems(const Network& network, std::int64_t batch, const std::vector<std::string>& types,
+                                         const std::string& layout, Breadth breadth) {
+  Collector collector(breadth);
+  if (breadth == Breadth::none || types.empty()) return {};
+  for (const auto& type : types) {
+    // TF32 is a way to multiply; where nothing is multiplied it is f32 once more.
+    const bool sums = type != "f32_f32_tf32";
+    if (sums) collector.take(bias_gradients(network, batch, type, layout));
+    for (const char* op : {"conv_bias_relu6_fwd", "conv_stats_fwd"}) collector.take(fused(network, batch, op, type, layout));
+    collector.take(matmul_problems(network, batch, type));
+    collector.take(split_k_problems(type));
+  }
+  for (const char* op : {"global_avg_pool_fwd", "global_avg_pool_bwd"}) collector.take(of_kind(network, batch, LayerKind::global_avg_pool, op, layout));
+  for (const char* op : {"max_pool_fwd", "max_pool_bwd", "avg_pool_fwd", "avg_pool_bwd"}) collector.take(windows(op, batch, layout));
+  for (const char* op : {"softmax_fwd", "softmax_bwd"}) collector.take(softmax_problem(op, batch, network.classes));
+  collector.take(of_kind(network, batch, LayerKind::softmax_cross_entropy, "softmax_cross_entropy", layout));
+  for (const bool backward : {false, true}) collector.take(dropout_problem(backward, batch * 1280, "0.2", 1));
+  for (const char* op : {"relu6_fwd", "relu6_bwd", "swish_fwd", "swish_bwd"}) collector.take(activations(network, batch, op));
+  return collector.all();
+}
+
+}  // namespace detbench

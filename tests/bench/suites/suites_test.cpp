@@ -1,0 +1,75 @@
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "bench/suites/registry.hpp"
+#include "bench/suites/suites.hpp"
+
+namespace detbench {
+namespace {
+
+class EveryProfile : public ::testing::TestWithParam<std::pair<const char*, const char*>> {};
+
+// Suites pose problems as texts; an operation that does not understand one would be found out in the middle of a sweep.
+TEST_P(EveryProfile, PosesProblemsThatOperationsUnderstand) {
+  const auto [name, backend] = GetParam();
+  const auto profile = find_profile(name, backend);
+  ASSERT_TRUE(profile);
+  const auto registry = make_registry({});
+  const auto planned = plan_comparisons(registry, *profile, *Filter::parse({}));
+  ASSERT_TRUE(planned) << planned.error().text;
+  std::set<std::string> seen, suites;
+  for (const auto& comparison : *planned) {
+    const auto* operation = registry.find(comparison.problem.op);
+    ASSERT_NE(operation, nullptr) << comparison.problem.op;
+    const auto good = operation->check(comparison.problem);
+    EXPECT_TRUE(good) << problem_id(comparison.problem) << ": " << good.error().text;
+    EXPECT_TRUE(seen.insert(problem_id(comparison.problem)).second) << "posed twice: " << problem_id(comparison.problem);
+    EXPECT_NE(comparison.suite, "other") << comparison.problem.op << " belongs to no suite";
+    suites.insert(comparison.suite);
+  }
+  EXPECT_TRUE(suites.contains("convolution"));
+  // Every operation is swept by the widest profile; controls and train steps are planned apart.
+  if (std::string(name) != "full") return;
+  std::set<std::string> ops;
+  for (const auto& comparison : *planned) ops.insert(comparison.problem.op);
+  for (const auto& operation : registry.operations()) {
+    const std::string op(operation->op());
+    if (op == "control" || op.starts_with("train_step")) continue;
+    EXPECT_TRUE(ops.contains(op)) << op << " is in no suite";
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Suites, EveryProfile,
+                         ::testing::Values(std::pair{"smoke", "cpu"}, std::pair{"quick", "cpu"}, std::pair{"standard", "cpu"},
+                                           std::pair{"full", "cpu"}, std::pair{"smoke", "cuda"}, std::pair{"quick", "cuda"},
+                                           std::pair{"standard", "cuda"}, std::pair{"full", "cuda"}),
+                         [](const auto& info) { return std::string(info.param.first) + "_" + info.param.second; });
+
+TEST(Suites, AGpuGetsItsOwnTypesAndLayouts) {
+  const auto registry = make_registry({});
+  const auto planned = plan_comparisons(registry, *find_profile("quick", "cuda"), *Filter::parse({"op:conv_wgrad"}));
+  ASSERT_TRUE(planned);
+  bool saw_16_bit_gradients = false;
+  for (const auto& comparison : *planned) {
+    EXPECT_NE(comparison.problem.layout, "blocked");
+    saw_16_bit_gradients = saw_16_bit_gradients || comparison.problem.types == "bf16_f32_strict_dwbf16";
+  }
+  EXPECT_TRUE(saw_16_bit_gradients);
+}
+
+TEST(Profile, SearchAndBackendAreCheckedInOneLine) {
+  EXPECT_EQ(profile_of("quick", "cuda", "")->search.tiers, std::vector{Tier::t0});
+  EXPECT_EQ(profile_of("quick", "cuda", "t3,t0")->search.tiers, (std::vector{Tier::t0, Tier::t3}));
+  EXPECT_EQ(profile_of("quick", "cuda", "all")->search.tiers.size(), 4u);
+  for (const auto& [name, backend, search] :
+       {std::tuple{"quickest", "cpu", ""}, std::tuple{"quick", "tpu", ""}, std::tuple{"quick", "cuda", "t4"}, std::tuple{"quick", "cuda", "t0,"}}) {
+    const auto profile = profile_of(name, backend, search);
+    ASSERT_FALSE(profile);
+    EXPECT_EQ(profile.error().kind, Reason::Kind::invalid_input);
+    EXPECT_EQ(profile.error().text.find('\n'), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace detbench
