@@ -25,8 +25,10 @@ std::unique_ptr<Device> cpu(int threads) {
 }
 
 /// Every offer on the device against the reference; returns how many ran.
-int verify_offers(const Problem& problem, Device& device, InputFill fill, int runs) {
-  const auto operation = make_bias_gradient_operation();
+int verify_offers(const Problem& problem, Device& device, InputFill fill, int runs, std::vector<Tier> tiers = {Tier::t0}) {
+  AlgorithmSearch search;
+  search.tiers = std::move(tiers);
+  const auto operation = make_bias_gradient_operation(search);
   const Inputs inputs{fill, 5};
   const auto reference = operation->reference(problem, inputs);
   EXPECT_TRUE(reference) << reference.error().text;
@@ -140,6 +142,12 @@ TEST_F(GpuBiasGradient, EveryAlgorithmMeetsTheReference) {
       for (const char* layout : {"nhwc", "nchw"})
         for (InputFill fill : {InputFill::exact, InputFill::rounding})
           EXPECT_GE(verify_offers({"bias_grad", shape, types, layout}, *device_, fill, 2), 3);
+}
+
+// Engines compile for up to a second each, so the heuristics' proposals are met at one problem only.
+TEST_F(GpuBiasGradient, EveryProposalOfTheHeuristicsMeetsTheReference) {
+  for (InputFill fill : {InputFill::exact, InputFill::rounding})
+    EXPECT_GE(verify_offers({"bias_grad", "mb32_c96_h28_w28", "bf16_f32_strict", "nhwc"}, *device_, fill, 2, {Tier::t0, Tier::t1}), 3);
 }
 
 TEST_F(GpuBiasGradient, FixedOrderGivesTheCpusBits) {
