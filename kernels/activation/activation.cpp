@@ -20,6 +20,7 @@ class ActivationOperation final : public SimpleOperation {
  public:
   ActivationOperation(std::string op, Kind kind, std::vector<std::string> inputs, std::string output, const AlgorithmSearch& search)
       : SimpleOperation(std::move(op)), kind_(kind), inputs_(std::move(inputs)), output_(std::move(output)) {
+    set_batch_field("n");
     const activation::Specs specs = [this](const Problem& problem) { return specs_of(problem); };
     add_provider(std::make_unique<FixedOrderProvider>(
         "elementwise",

@@ -49,6 +49,7 @@ struct Parsed {
 class PoolingOperation final : public SimpleOperation {
  public:
   PoolingOperation(std::string op, bool is_backward, const AlgorithmSearch& search) : SimpleOperation(std::move(op)), backward_(is_backward) {
+    set_batch_field("mb");
     add_provider(std::make_unique<FixedOrderProvider>(
         "lanes",
         [this](const Problem& problem) -> Result<SimplePlanParts> {
