@@ -27,7 +27,9 @@ class Handle {
   Status set_math_mode(cublasMath_t mode);
   Status allow_atomics(bool allowed);
   Status set_sm_count_target(int multiprocessors);
-  /// Enqueues out = a b on the handle's stream.
+  /// Whenever the device can, not only where it is faster. Unsupported by libraries without emulation (before 12.9).
+  Status emulate_eagerly();
+  /// Enqueues out = a b on the handle's stream. Compute types of f32 and f64.
   Status multiply(const Gemm& gemm, const void* a, const void* b, void* out, cublasComputeType_t compute, cublasGemmAlgo_t algorithm);
 
  private:
@@ -36,6 +38,12 @@ class Handle {
   cublasHandle_t handle_;
 };
 
-cudaDataType to_cuda(DataType type);  ///< f32, f16 and bf16
+cudaDataType to_cuda(DataType type);  ///< f32, f64, f16 and bf16
+
+// Numbers instead of names, because older headers lack them: CUBLAS_COMPUTE_32F_EMULATED_16BFX9 came with 12.9,
+// CUBLAS_COMPUTE_64F_EMULATED_FIXEDPOINT with 13.1.
+inline constexpr auto compute_bf16x9 = static_cast<cublasComputeType_t>(78);
+inline constexpr auto compute_fixed_point_f64 = static_cast<cublasComputeType_t>(79);
+inline constexpr int first_version_with_bf16x9 = 120900, first_version_with_fixed_point = 130100;
 
 }  // namespace detbench::cublas

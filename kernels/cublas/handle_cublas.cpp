@@ -72,19 +72,31 @@ Status Handle::set_sm_count_target(int multiprocessors) {
   return {};
 }
 
+Status Handle::emulate_eagerly() {
+  if (library_.set_emulation_strategy == nullptr)
+    return unsupported("cuBLAS " + version_text(library_.version) + " emulates nothing: version 12.9 or newer does");
+  constexpr int eager = 2;  // CUBLAS_EMULATION_STRATEGY_EAGER
+  DETBENCH_CUBLAS_TRY(library_, set_emulation_strategy(handle_, eager));
+  return {};
+}
+
 Status Handle::multiply(const Gemm& g, const void* a, const void* b, void* out, cublasComputeType_t compute, cublasGemmAlgo_t algorithm) {
-  // Every compute type used here scales by f32 (host memory, the handle's default pointer mode).
+  // The factors have the compute type's own type, and lie in host memory (the handle's default pointer mode).
+  const bool wide = compute == CUBLAS_COMPUTE_64F || compute == compute_fixed_point_f64;
   const float one = 1, zero = 0;
+  const double wide_one = 1, wide_zero = 0;
+  const void *alpha = wide ? static_cast<const void*>(&wide_one) : &one, *beta = wide ? static_cast<const void*>(&wide_zero) : &zero;
   const auto c = column_major(g);
   const auto type = to_cuda(g.input);
   DETBENCH_CUBLAS_TRY(library_, cublasGemmEx_64(handle_, c.left.transposed ? CUBLAS_OP_T : CUBLAS_OP_N, c.right.transposed ? CUBLAS_OP_T : CUBLAS_OP_N,
-                                                c.m, c.n, c.k, &one, b, type, c.left.rows, a, type, c.right.rows, &zero, out, to_cuda(g.output), c.m,
+                                                c.m, c.n, c.k, alpha, b, type, c.left.rows, a, type, c.right.rows, beta, out, to_cuda(g.output), c.m,
                                                 compute, algorithm));
   return {};
 }
 
 cudaDataType to_cuda(DataType type) {
   switch (type) {
+    case DataType::f64: return CUDA_R_64F;
     case DataType::f16: return CUDA_R_16F;
     case DataType::bf16: return CUDA_R_16BF;
     default: return CUDA_R_32F;

@@ -33,6 +33,9 @@ struct Library {
   DETBENCH_CUBLAS_FUNCTIONS(DETBENCH_DECLARE)
   DETBENCH_CUBLASLT_FUNCTIONS(DETBENCH_DECLARE)
 #undef DETBENCH_DECLARE
+  /// cublasSetEmulationStrategy, which headers before 12.9 do not declare and later ones overload; its second argument is
+  /// an enumeration of int. nullptr where the library has none.
+  cublasStatus_t (*set_emulation_strategy)(cublasHandle_t, int) = nullptr;
   std::filesystem::path path, lt_path;
   int version = 0;  ///< of both libraries that were loaded, like 130100; CUBLAS_VERSION is the headers'
 };

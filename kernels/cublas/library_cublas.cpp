@@ -34,6 +34,7 @@ Result<Library> load() {
 #undef DETBENCH_RESOLVE_LT
 #undef DETBENCH_RESOLVE
 #undef DETBENCH_RESOLVE_IN
+  library.set_emulation_strategy = reinterpret_cast<cublasStatus_t (*)(cublasHandle_t, int)>(plain->symbol("cublasSetEmulationStrategy"));
   int number[3] = {};
   DETBENCH_CUBLAS_TRY(library, cublasGetProperty(MAJOR_VERSION, &number[0]));
   DETBENCH_CUBLAS_TRY(library, cublasGetProperty(MINOR_VERSION, &number[1]));

@@ -20,13 +20,14 @@ struct LtTarget {
   std::size_t alignment_bytes = 256;  ///< of every matrix; a power of two
   std::size_t workspace_cap_bytes = std::size_t{1} << 30;
   int sm_count_target = 0;  ///< 0: as many as there are
+  bool emulated = false;    ///< only algorithms that say they emulate `compute`; others would quietly compute in f32
 };
 
 /// An algorithm ready to run.
 struct LtAlgorithm {
   cublasLtMatmulAlgo_t algo{};
   std::size_t workspace_bytes = 0;
-  double waves = 0;
+  std::size_t alignment_bytes = 1;           ///< that every matrix has to have
   std::map<std::string, std::string> notes;  ///< algo_bytes, waves, numerical_impl_flags
 };
 
@@ -55,7 +56,9 @@ class LtMatmul final : public LtSource {
   Result<cublasLtMatmulAlgo_t> initialised(int id);
   Result<cublasLtMatmulAlgo_t> configured(const LtConfiguration& configuration);
   LtVerdict judge(const cublasLtMatmulAlgo_t& algo);
-  Status check_alignment(const cublasLtMatmulAlgo_t& algo) const;
+  /// The largest alignment that the algorithm wants of any of its matrices.
+  Result<std::size_t> least_alignment(const cublasLtMatmulAlgo_t& algo) const;
+  Status check_emulation(const cublasLtMatmulAlgo_t& algo) const;
   LtConfiguration read_configuration(const cublasLtMatmulAlgo_t& algo) const;
 
   const Library& library_;

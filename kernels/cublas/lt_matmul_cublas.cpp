@@ -8,6 +8,9 @@
 namespace detbench::cublas {
 namespace {
 
+// A number instead of a name, because headers before 12.9 lack it: CUBLASLT_ALGO_CAP_FLOATING_POINT_EMULATION_SUPPORT.
+constexpr auto floating_point_emulation = static_cast<cublasLtMatmulAlgoCapAttributes_t>(22);
+
 /// One for the process: a handle is only a context's cache, may be used by several threads, and costs milliseconds.
 Result<cublasLtHandle_t> shared_handle(const Library& library) {
   static const Result<cublasLtHandle_t> shared = [&]() -> Result<cublasLtHandle_t> {
@@ -154,15 +157,20 @@ Result<LtCapabilities> LtMatmul::capabilities(int id) {
 Result<cublasLtMatmulAlgo_t> LtMatmul::configured(const LtConfiguration& c) {
   auto algo = initialised(c.id);
   if (!algo) return algo;
-  const auto set = [&](cublasLtMatmulAlgoConfigAttributes_t attribute, auto value) -> Status {
+  // What stays at its default is left as AlgoInit made it: a library may keep more there than the attribute shows.
+  const LtConfiguration defaults{c.id};
+  const auto set = [&](cublasLtMatmulAlgoConfigAttributes_t attribute, auto value, auto standard) -> Status {
+    if (value == standard) return {};
     DETBENCH_CUBLAS_TRY(library_, cublasLtMatmulAlgoConfigSetAttribute(&*algo, attribute, &value, sizeof value));
     return {};
   };
   for (const Status& status :
-       {set(CUBLASLT_ALGO_CONFIG_TILE_ID, c.tile), set(CUBLASLT_ALGO_CONFIG_STAGES_ID, c.stages), set(CUBLASLT_ALGO_CONFIG_SPLITK_NUM, c.split_k),
-        set(CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME, static_cast<std::uint32_t>(c.scheme)), set(CUBLASLT_ALGO_CONFIG_CTA_SWIZZLING, c.swizzle),
-        set(CUBLASLT_ALGO_CONFIG_CUSTOM_OPTION, c.custom), set(CUBLASLT_ALGO_CONFIG_INNER_SHAPE_ID, c.inner_shape),
-        set(CUBLASLT_ALGO_CONFIG_CLUSTER_SHAPE_ID, c.cluster_shape)})
+       {set(CUBLASLT_ALGO_CONFIG_TILE_ID, c.tile, defaults.tile), set(CUBLASLT_ALGO_CONFIG_STAGES_ID, c.stages, defaults.stages),
+        set(CUBLASLT_ALGO_CONFIG_SPLITK_NUM, c.split_k, defaults.split_k),
+        set(CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME, static_cast<std::uint32_t>(c.scheme), static_cast<std::uint32_t>(defaults.scheme)),
+        set(CUBLASLT_ALGO_CONFIG_CTA_SWIZZLING, c.swizzle, defaults.swizzle), set(CUBLASLT_ALGO_CONFIG_CUSTOM_OPTION, c.custom, defaults.custom),
+        set(CUBLASLT_ALGO_CONFIG_INNER_SHAPE_ID, c.inner_shape, defaults.inner_shape),
+        set(CUBLASLT_ALGO_CONFIG_CLUSTER_SHAPE_ID, c.cluster_shape, defaults.cluster_shape)})
     if (!status) return tl::unexpected(status.error());
   return algo;
 }
@@ -191,22 +199,34 @@ LtConfiguration LtMatmul::read_configuration(const cublasLtMatmulAlgo_t& algo) c
   return c;
 }
 
-Status LtMatmul::check_alignment(const cublasLtMatmulAlgo_t& algo) const {
-  // The check of the library sees strides, not pointers. Its A is our b.
-  for (const auto& [attribute, what] : {std::pair{CUBLASLT_ALGO_CAP_MIN_ALIGNMENT_A_BYTES, "b"}, {CUBLASLT_ALGO_CAP_MIN_ALIGNMENT_B_BYTES, "a"},
-                                        {CUBLASLT_ALGO_CAP_MIN_ALIGNMENT_C_BYTES, "the output"}, {CUBLASLT_ALGO_CAP_MIN_ALIGNMENT_D_BYTES, "the output"}}) {
+Result<std::size_t> LtMatmul::least_alignment(const cublasLtMatmulAlgo_t& algo) const {
+  std::size_t largest = 1;
+  for (const auto attribute : {CUBLASLT_ALGO_CAP_MIN_ALIGNMENT_A_BYTES, CUBLASLT_ALGO_CAP_MIN_ALIGNMENT_B_BYTES, CUBLASLT_ALGO_CAP_MIN_ALIGNMENT_C_BYTES,
+                               CUBLASLT_ALGO_CAP_MIN_ALIGNMENT_D_BYTES}) {
     std::uint32_t least = 0;
     std::size_t written = 0;
     DETBENCH_CUBLAS_TRY(library_, cublasLtMatmulAlgoCapGetAttribute(&algo, attribute, &least, sizeof least, &written));
-    if (least > target_.alignment_bytes)
-      return unsupported("it wants " + std::string(what) + " at multiples of " + std::to_string(least) + " bytes; memory here has " +
-                         std::to_string(target_.alignment_bytes));
+    largest = std::max<std::size_t>(largest, least);
   }
-  return {};
+  return largest;
+}
+
+Status LtMatmul::check_emulation(const cublasLtMatmulAlgo_t& algo) const {
+  if (!target_.emulated) return {};
+  std::int32_t supported = 0;
+  std::size_t written = 0;
+  DETBENCH_CUBLAS_TRY(library_, cublasLtMatmulAlgoCapGetAttribute(&algo, floating_point_emulation, &supported, sizeof supported, &written));
+  return supported != 0 ? Status{} : unsupported("the algorithm does not emulate floating point");
 }
 
 LtVerdict LtMatmul::judge(const cublasLtMatmulAlgo_t& algo) {
-  if (const auto status = check_alignment(algo); !status) return {status.error()};
+  // The check of the library sees strides, not pointers.
+  const auto alignment = least_alignment(algo);
+  if (!alignment) return {Reason{alignment.error().text, Reason::Kind::unsupported}};
+  if (*alignment > target_.alignment_bytes)
+    return {Reason{"it wants its matrices at multiples of " + std::to_string(*alignment) + " bytes; memory here has " + std::to_string(target_.alignment_bytes),
+                   Reason::Kind::unsupported}};
+  if (const auto status = check_emulation(algo); !status) return {Reason{status.error().text, Reason::Kind::unsupported}};
   cublasLtMatmulHeuristicResult_t result{};
   const auto status = library_.cublasLtMatmulAlgoCheck(handle_, operation_, left_, right_, out_, out_, &algo, &result);
   if (status != CUBLAS_STATUS_SUCCESS) {
@@ -259,7 +279,9 @@ Result<LtAlgorithm> LtMatmul::prepare(const LtConfiguration& configuration, cons
   if (!algo) return tl::unexpected(algo.error());
   const auto verdict = judge(*algo);
   if (verdict.refused) return tl::unexpected(*verdict.refused);
-  LtAlgorithm prepared{*algo, verdict.workspace_bytes, verdict.waves, {}};
+  const auto alignment = least_alignment(*algo);
+  if (!alignment) return tl::unexpected(alignment.error());
+  LtAlgorithm prepared{*algo, verdict.workspace_bytes, *alignment, {}};
   prepared.notes["algo_bytes"] = version_text(library_.version) + ":" + hexadecimal(*algo);
   prepared.notes["waves"] = std::to_string(verdict.waves);
   std::uint64_t flags = 0;

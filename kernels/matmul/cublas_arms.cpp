@@ -34,6 +34,8 @@ std::string_view to_text(CublasArm::Math math) {
     case CublasArm::Math::pedantic: return "pedantic";
     case CublasArm::Math::no_reduced_reduction: return "no_reduced_reduction";
     case CublasArm::Math::bf16x9: return "bf16x9";
+    case CublasArm::Math::f64: return "f64";
+    case CublasArm::Math::fixed_point_f64: return "fixed_point_f64";
     default: return "";
   }
 }
@@ -57,7 +59,8 @@ bool is_configuration(std::string_view text) {
 
 Claim claim_of(const CublasArm& arm, const std::string& version) {
   // A choice made by time, emulated arithmetic and atomics are nowhere promised for products.
-  if (arm.algorithm == CublasArm::autotune || arm.math == CublasArm::Math::bf16x9 || arm.atomics) return {};
+  const bool emulated = arm.math == CublasArm::Math::bf16x9 || arm.math == CublasArm::Math::fixed_point_f64;
+  if (arm.algorithm == CublasArm::autotune || emulated || arm.atomics) return {};
   const bool own_workspace = arm.workspace_bytes.has_value() || !arm.config.empty();
   if (arm.streams > 1 && !own_workspace) return {};
   Claim claim{Guarantee::run_to_run, "cuBLAS documentation 2.1.4, library " + version, {Scope::repeat, Scope::process}};
@@ -88,7 +91,8 @@ std::vector<CublasArm> cublas_arms(const cublas::Gemm& gemm, int compute_capabil
   add([](auto& arm) { arm.atomics = true; });
   if (!gemm.tf32) add([](auto& arm) { arm.math = CublasArm::Math::pedantic; });
   if (gemm.input != DataType::f32) add([](auto& arm) { arm.math = CublasArm::Math::no_reduced_reduction; });
-  if (gemm.input == DataType::f32 && !gemm.tf32) add([](auto& arm) { arm.math = CublasArm::Math::bf16x9; });
+  if (gemm.input == DataType::f32 && !gemm.tf32)
+    for (const auto math : {CublasArm::Math::bf16x9, CublasArm::Math::f64, CublasArm::Math::fixed_point_f64}) add([&](auto& arm) { arm.math = math; });
   add([](auto& arm) { arm.algorithm = CublasArm::autotune; });
   if (compute_capability < 80)
     for (int id = 0; id <= last_tensor; ++id)
@@ -132,12 +136,13 @@ Result<CublasArm> parse_cublas_arm(const Algorithm& algorithm) {
       arm.streams = static_cast<int>(number);
     } else if (key == "atomics") good = arm.atomics = value == "allowed";
     else if (key == "math")
-      for (const auto math : {CublasArm::Math::pedantic, CublasArm::Math::no_reduced_reduction, CublasArm::Math::bf16x9})
+      for (const auto math : {CublasArm::Math::pedantic, CublasArm::Math::no_reduced_reduction, CublasArm::Math::bf16x9, CublasArm::Math::f64,
+                              CublasArm::Math::fixed_point_f64})
         if (to_text(math) == value) good = true, arm.math = math;
     if (!good)
       return invalid_input("option " + key.substr(0, 60) + "=" + value.substr(0, 60) +
                            " is none of cublas's: workspace=none or 32MiB, config=:4096:8, streams=2 to 32, atomics=allowed, "
-                           "math=pedantic, no_reduced_reduction or bf16x9 are");
+                           "math=pedantic, no_reduced_reduction, bf16x9, f64 or fixed_point_f64 are");
   }
   // A workspace that the program sets replaces what the configuration says.
   if (arm.workspace_bytes && !arm.config.empty()) return invalid_input("workspace= and config= exclude each other: the first replaces the second");

@@ -27,8 +27,11 @@ struct CublasArm {
   int streams = 1;
   /// Option atomics=allowed: cublasSetAtomicsMode.
   bool atomics = false;
-  /// Option math=pedantic | no_reduced_reduction | bf16x9.
-  enum class Math { library, pedantic, no_reduced_reduction, bf16x9 } math = Math::library;
+  /// Option math=pedantic | no_reduced_reduction | bf16x9 | f64 | fixed_point_f64. The last two, for f32 products alone,
+  /// widen the operands to f64, multiply those, natively or emulated by integers (which cuBLAS's documentation excludes
+  /// from its promise), and round the sums once.
+  enum class Math { library, pedantic, no_reduced_reduction, bf16x9, f64, fixed_point_f64 } math = Math::library;
+  bool is_wide() const { return math == Math::f64 || math == Math::fixed_point_f64; }
 
   bool operator==(const CublasArm&) const = default;
 };

@@ -1,115 +1,59 @@
-// Tiles of outputs, one block each. A thread owns whole outputs and walks their products in ascending k, alone: no two
-// threads ever share a sum inside a part, so neither the tile's size nor the grid can change a bit, and the chain is the
-// one that the CPU's fixed_order walks. Products beyond the end of a part are not computed at all: fma(0, 0, acc) would turn
-// a -0, which an underflow can leave, into +0.
+// The kernels around product_tile.hpp, which says what a block does and why in that order.
 #include <type_traits>
 
 #include "kernels/device/cuda_check.hpp"
 #include "kernels/matmul/cuda_products.hpp"
-#include "kernels/tensor/float_formats.hpp"
+#include "kernels/matmul/product_tile.hpp"
 
 namespace detbench::products {
 namespace {
 
-constexpr int side = 16;            // a block is side x side threads
-constexpr int depth = 16;           // products that are staged at a time
-constexpr int threads = side * side;
-
-struct F32 {
-  using Stored = float;
-  static __device__ __forceinline__ float widen(float value) { return value; }
-  static __device__ __forceinline__ float narrow(float value) { return value; }
-};
-struct F16 {
-  using Stored = std::uint16_t;
-  static __device__ __forceinline__ float widen(std::uint16_t bits) { return float_from_f16(bits); }
-  static __device__ __forceinline__ std::uint16_t narrow(float value) { return f16_from_float(value); }
-};
-struct Bf16 {
-  using Stored = std::uint16_t;
-  static __device__ __forceinline__ float widen(std::uint16_t bits) { return float_from_bf16(bits); }
-  static __device__ __forceinline__ std::uint16_t narrow(float value) { return bf16_from_float(value); }
-};
-
 /// Where a finished part goes.
 enum class Join { store, add_atomically, keep_apart };
 
-struct Shape {
-  std::int64_t m, n, k, chunk;
-  std::int64_t row_tiles, column_tiles;
-};
-
-/// `Tile` outputs a side; thread (x, y) owns rows y * Each + r and columns x + side * c of the tile.
 template <class In, class Out, Join join, int Tile, bool ATransposed, bool BTransposed>
 __global__ void __launch_bounds__(threads)
     multiply_tiles(const typename In::Stored* __restrict__ a, const typename In::Stored* __restrict__ b, const float* __restrict__ bias,
-                   typename Out::Stored* __restrict__ out, float* __restrict__ partials, const Shape s) {
-  constexpr int each = Tile / side;
-  // One column more than a tile: neighbours in k, which one warp writes, then lie in different banks.
-  __shared__ float rows[depth][Tile + 1], columns[depth][Tile + 1];
-  const int thread = threadIdx.x, x = thread % side, y = thread / side;
-  const std::int64_t tile = blockIdx.x % (s.row_tiles * s.column_tiles), part = blockIdx.x / (s.row_tiles * s.column_tiles);
-  const std::int64_t i0 = tile / s.column_tiles * Tile, j0 = tile % s.column_tiles * Tile;
-  const std::int64_t first = part * s.chunk, last = first + s.chunk < s.k ? first + s.chunk : s.k;
-  float sums[each][each] = {};
-  for (std::int64_t k0 = first; k0 < last; k0 += depth) {
-    // Neighbouring threads read neighbouring memory, whichever way the matrix lies.
-#pragma unroll
-    for (int e = thread; e < Tile * depth; e += threads) {
-      const int i = ATransposed ? e % Tile : e / depth, k = ATransposed ? e / Tile : e % depth;
-      const bool inside = i0 + i < s.m && k0 + k < last;
-      const std::int64_t at = ATransposed ? (k0 + k) * s.m + i0 + i : (i0 + i) * s.k + k0 + k;
-      rows[k][i] = inside ? In::widen(a[at]) : 0.0f;
-    }
-#pragma unroll
-    for (int e = thread; e < Tile * depth; e += threads) {
-      const int j = BTransposed ? e / depth : e % Tile, k = BTransposed ? e % depth : e / Tile;
-      const bool inside = j0 + j < s.n && k0 + k < last;
-      const std::int64_t at = BTransposed ? (j0 + j) * s.k + k0 + k : (k0 + k) * s.n + j0 + j;
-      columns[k][j] = inside ? In::widen(b[at]) : 0.0f;
-    }
+                   typename Out::Stored* __restrict__ out, float* __restrict__ partials, const TileGrid grid) {
+  using Block = products::Block<Tile>;
+  __shared__ typename Block::Staged rows, columns;
+  const int thread = static_cast<int>(threadIdx.x);
+  const TilePlace place = place_of(grid, blockIdx.x, Tile);
+  typename Block::Sums sums = {};
+  for (std::int64_t k0 = place.first; k0 < place.last; k0 += depth) {
+    Block::template stage_rows<In, ATransposed>(thread, grid, place, k0, a, rows);
+    Block::template stage_columns<In, BTransposed>(thread, grid, place, k0, b, columns);
     __syncthreads();
-    const auto step = [&](int k) {
-      float left[each], right[each];
-#pragma unroll
-      for (int r = 0; r < each; ++r) left[r] = rows[k][y * each + r];
-#pragma unroll
-      for (int c = 0; c < each; ++c) right[c] = columns[k][x + side * c];
-#pragma unroll
-      for (int r = 0; r < each; ++r)
-#pragma unroll
-        for (int c = 0; c < each; ++c) sums[r][c] = __fmaf_rn(left[r], right[c], sums[r][c]);
-    };
-    if (k0 + depth <= last) {
-#pragma unroll
-      for (int k = 0; k < depth; ++k) step(k);
-    } else {
-      for (int k = 0; k < static_cast<int>(last - k0); ++k) step(k);
-    }
+    Block::add_staged(thread, place, k0, rows, columns, sums);
     __syncthreads();
   }
-#pragma unroll
-  for (int r = 0; r < each; ++r)
-#pragma unroll
-    for (int c = 0; c < each; ++c) {
-      const std::int64_t i = i0 + y * each + r, j = j0 + x + side * c;
-      if (i >= s.m || j >= s.n) continue;
-      if constexpr (join == Join::store) out[i * s.n + j] = Out::narrow(bias != nullptr ? sums[r][c] + bias[j] : sums[r][c]);
-      else if constexpr (join == Join::add_atomically) atomicAdd(partials + i * s.n + j, sums[r][c]);
-      else partials[(part * s.m + i) * s.n + j] = sums[r][c];
-    }
+  Block::finish(thread, grid, place, sums, [&](std::int64_t i, std::int64_t j, float sum) {
+    if constexpr (join == Join::store) out[i * grid.n + j] = Out::narrow(bias != nullptr ? sum + bias[j] : sum);
+    else if constexpr (join == Join::add_atomically) atomicAdd(partials + i * grid.n + j, sum);
+    else partials[(place.part * grid.m + i) * grid.n + j] = sum;
+  });
 }
 
-/// out = bias + (partial 0 + partial 1 + ...), the parts in ascending k: the order that a reader would write down, and
-/// the one that a CPU can follow without knowing the grid. The bias comes last, as in a product that is not split.
 template <class Out>
 __global__ void __launch_bounds__(threads) join_parts(const float* partials, std::int64_t parts, const float* __restrict__ bias,
                                                       typename Out::Stored* out, std::int64_t elements, std::int64_t n) {
-  for (std::int64_t e = std::int64_t{blockIdx.x} * threads + threadIdx.x; e < elements; e += std::int64_t{gridDim.x} * threads) {
-    float sum = partials[e];
-    for (std::int64_t part = 1; part < parts; ++part) sum += partials[part * elements + e];
-    out[e] = Out::narrow(bias != nullptr ? sum + bias[e % n] : sum);
-  }
+  for (std::int64_t e = std::int64_t{blockIdx.x} * threads + threadIdx.x; e < elements; e += std::int64_t{gridDim.x} * threads)
+    out[e] = joined_parts<Out>(partials, parts, elements, bias, e, n);
+}
+
+__global__ void __launch_bounds__(threads) widen(const float* __restrict__ narrow, double* __restrict__ wide, std::int64_t elements) {
+  for (std::int64_t e = std::int64_t{blockIdx.x} * threads + threadIdx.x; e < elements; e += std::int64_t{gridDim.x} * threads) wide[e] = narrow[e];
+}
+
+__global__ void __launch_bounds__(threads)
+    round_sums(const double* __restrict__ sums, const float* __restrict__ bias, float* __restrict__ out, std::int64_t elements, std::int64_t n) {
+  for (std::int64_t e = std::int64_t{blockIdx.x} * threads + threadIdx.x; e < elements; e += std::int64_t{gridDim.x} * threads)
+    out[e] = static_cast<float>(bias != nullptr ? sums[e] + bias[e % n] : sums[e]);
+}
+
+unsigned grid_for(std::int64_t elements) {
+  const std::int64_t blocks = (elements + threads - 1) / threads;
+  return static_cast<unsigned>(blocks < 65536 ? blocks : 65536);
 }
 
 template <class In>
@@ -136,12 +80,12 @@ template <class In, class Out, Join join, int Tile, bool ATransposed, bool BTran
 Status launch_tiles(const Call& call, float* partials) {
   const auto& g = call.gemm;
   const std::int64_t chunk = join == Join::store ? g.k : call.chunk;
-  const Shape shape{g.m, g.n, g.k, chunk, (g.m + Tile - 1) / Tile, (g.n + Tile - 1) / Tile};
-  const std::int64_t blocks = shape.row_tiles * shape.column_tiles * parts_of(g.k, chunk);
-  if (blocks > 0x7FFFFFFF) return unsupported("the product has " + std::to_string(blocks) + " tiles, a grid has at most 2^31 - 1 blocks");
-  multiply_tiles<In, Out, join, Tile, ATransposed, BTransposed><<<static_cast<unsigned>(blocks), threads, 0, static_cast<cudaStream_t>(call.stream)>>>(
+  const TileGrid grid = grid_of(g.m, g.n, g.k, chunk, Tile);
+  if (grid.blocks() > 0x7FFFFFFF)
+    return unsupported("the product has " + std::to_string(grid.blocks()) + " tiles, a grid has at most 2^31 - 1 blocks");
+  multiply_tiles<In, Out, join, Tile, ATransposed, BTransposed><<<static_cast<unsigned>(grid.blocks()), threads, 0, static_cast<cudaStream_t>(call.stream)>>>(
       static_cast<const typename In::Stored*>(call.a), static_cast<const typename In::Stored*>(call.b), call.bias,
-      static_cast<typename Out::Stored*>(call.out), partials, shape);
+      static_cast<typename Out::Stored*>(call.out), partials, grid);
   DETBENCH_CUDA_TRY(cudaGetLastError());
   return {};
 }
@@ -160,10 +104,10 @@ Status enqueue_tiles(const Call& call, float* partials) {
 
 Status enqueue_join(const float* partials, std::int64_t parts, const float* bias, void* out, DataType output, std::int64_t m, std::int64_t n,
                     void* stream) {
-  const std::int64_t elements = m * n, blocks = (elements + threads - 1) / threads;
+  const std::int64_t elements = m * n;
   return with_type(output, [&](auto type) -> Status {
     using Out = decltype(type);
-    join_parts<Out><<<static_cast<unsigned>(blocks < 65536 ? blocks : 65536), threads, 0, static_cast<cudaStream_t>(stream)>>>(
+    join_parts<Out><<<grid_for(elements), threads, 0, static_cast<cudaStream_t>(stream)>>>(
         partials, parts, bias, static_cast<typename Out::Stored*>(out), elements, n);
     DETBENCH_CUDA_TRY(cudaGetLastError());
     return {};
@@ -209,6 +153,18 @@ Status enqueue_split_fixed(const Call& call) {
 
 Status enqueue_add_bias(const float* sums, const float* bias, void* out, DataType output, std::int64_t m, std::int64_t n, void* stream) {
   return enqueue_join(sums, 1, bias, out, output, m, n, stream);
+}
+
+Status enqueue_widen(const float* narrow, double* wide, std::int64_t elements, void* stream) {
+  widen<<<grid_for(elements), threads, 0, static_cast<cudaStream_t>(stream)>>>(narrow, wide, elements);
+  DETBENCH_CUDA_TRY(cudaGetLastError());
+  return {};
+}
+
+Status enqueue_round(const double* sums, const float* bias, float* out, std::int64_t m, std::int64_t n, void* stream) {
+  round_sums<<<grid_for(m * n), threads, 0, static_cast<cudaStream_t>(stream)>>>(sums, bias, out, m * n, n);
+  DETBENCH_CUDA_TRY(cudaGetLastError());
+  return {};
 }
 
 Status enqueue_column_sums(const void* x, DataType type, std::int64_t rows, std::int64_t columns, float* out, void* stream) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "kernels/cublas/gemm.hpp"
+#include "kernels/matmul/product_tile.hpp"
 #include "kernels/result.hpp"
 
 namespace detbench::products {
@@ -21,9 +22,6 @@ struct Call {
   void* stream = nullptr;       ///< cudaStream_t
 };
 
-/// Parts that k is cut into.
-constexpr std::int64_t parts_of(std::int64_t k, std::int64_t chunk) { return (k + chunk - 1) / chunk; }
-
 /// Every output is one chain from +0: for x ascending, fma(a[i,x], b[x,j], acc); then acc + bias[j]; then it is rounded to
 /// the output's type. No workspace.
 Status enqueue_direct(const Call& call);
@@ -38,6 +36,11 @@ Status enqueue_split_fixed(const Call& call);
 
 /// out[i,j] = sums[i,j] + bias[j], rounded to the output's type; `out` may be `sums` where that is f32.
 Status enqueue_add_bias(const float* sums, const float* bias, void* out, DataType output, std::int64_t m, std::int64_t n, void* stream);
+
+/// wide[i] = narrow[i], exact.
+Status enqueue_widen(const float* narrow, double* wide, std::int64_t elements, void* stream);
+/// out[i,j] = sums[i,j] + bias[j] (none: nullptr), added in f64 and rounded to f32 once.
+Status enqueue_round(const double* sums, const float* bias, float* out, std::int64_t m, std::int64_t n, void* stream);
 
 /// out[j]: from +0, for row i ascending: acc + x[i,j]. One thread a column, so nothing but the shape decides the order.
 Status enqueue_column_sums(const void* x, DataType type, std::int64_t rows, std::int64_t columns, float* out, void* stream);

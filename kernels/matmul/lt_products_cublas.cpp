@@ -1,6 +1,7 @@
 #include <cuda_runtime.h>
 
 #include "kernels/cublas/environment.hpp"
+#include "kernels/cublas/handle.hpp"
 #include "kernels/cublas/lt_matmul.hpp"
 #include "kernels/matmul/cuda_products.hpp"
 #include "kernels/matmul/lt_arms.hpp"
@@ -9,18 +10,17 @@
 namespace detbench {
 namespace {
 
-// A number instead of a name, because headers before 12.9 lack it: CUBLAS_COMPUTE_32F_EMULATED_16BFX9.
-constexpr auto emulated_bf16x9 = static_cast<cublasComputeType_t>(78);
 constexpr std::size_t workspace_alignment = 256;
 
 constexpr std::size_t aligned(std::size_t bytes) { return (bytes + workspace_alignment - 1) / workspace_alignment * workspace_alignment; }
 
 cublas::LtTarget target_of(const Product& product, bool bf16x9, const AlgorithmSearch& search, const DeviceConfiguration& configuration) {
   cublas::LtTarget target;
-  target.compute = bf16x9 ? emulated_bf16x9 : product.gemm.tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
-  target.alignment_bytes = declared_alignment(configuration);
+  target.compute = bf16x9 ? cublas::compute_bf16x9 : product.gemm.tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+  target.alignment_bytes = declared_alignment(configuration, product);
   target.workspace_cap_bytes = search.workspace_cap_bytes;
   target.sm_count_target = configuration.sm_count_target;
+  target.emulated = bf16x9;
   return target;
 }
 
@@ -62,14 +62,16 @@ class LtOp final : public Op {
 
 class LtPlan final : public Plan {
  public:
-  LtPlan(Product product, std::shared_ptr<cublas::LtMatmul> matmul, cublas::LtAlgorithm algorithm)
-      : product_(std::move(product)), matmul_(std::move(matmul)), algorithm_(std::move(algorithm)) {}
+  LtPlan(Product product, std::shared_ptr<cublas::LtMatmul> matmul, cublas::LtAlgorithm algorithm, int sm_count_target)
+      : product_(std::move(product)), matmul_(std::move(matmul)), algorithm_(std::move(algorithm)), sm_count_target_(sm_count_target) {}
   const std::vector<TensorSpec>& inputs() const override { return product_.inputs; }
   const std::vector<TensorSpec>& outputs() const override { return product_.outputs; }
   std::size_t workspace_bytes() const override {
     const std::size_t parts = aligned(algorithm_.workspace_bytes) + aligned(product_.scratch_bytes());
     return parts == 0 ? 0 : parts + workspace_alignment;
   }
+  std::size_t alignment_bytes() const override { return algorithm_.alignment_bytes; }
+  int sm_count_target() const override { return sm_count_target_; }
   std::map<std::string, std::string> notes() const override {
     auto notes = algorithm_.notes;
     if (product_.bias >= 0) notes["bias"] = "added by our own kernel, after the product, in f32";
@@ -86,6 +88,7 @@ class LtPlan final : public Plan {
   Product product_;
   std::shared_ptr<cublas::LtMatmul> matmul_;
   cublas::LtAlgorithm algorithm_;
+  int sm_count_target_;
 };
 
 class LtProducts final : public Provider {
@@ -137,7 +140,7 @@ class LtProducts final : public Provider {
     if (!matmul) return tl::unexpected(matmul.error());
     auto prepared = (*matmul)->prepare(arm->configuration, arm->bytes);
     if (!prepared) return tl::unexpected(prepared.error());
-    return std::make_unique<LtPlan>(std::move(*product), std::move(*matmul), std::move(*prepared));
+    return std::make_unique<LtPlan>(std::move(*product), std::move(*matmul), std::move(*prepared), device.configuration().sm_count_target);
   }
 
  private:

@@ -59,9 +59,11 @@ std::vector<Offer> no_offers(std::string_view provider, Reason reason) {
   return {offer};
 }
 
-std::size_t declared_alignment(const DeviceConfiguration& configuration) {
-  std::size_t alignment = 1;
-  while (alignment < 4096 && configuration.alignment_bytes % (alignment * 2) == 0 && configuration.offset_bytes % (alignment * 2) == 0) alignment *= 2;
+std::size_t declared_alignment(const DeviceConfiguration& configuration, const Product& product) {
+  // Devices begin every tensor at a multiple of its element, whatever the configuration says (Device::allocate).
+  std::size_t alignment = product.element_bytes();
+  const std::size_t offset = (configuration.offset_bytes + alignment - 1) / alignment * alignment;
+  while (alignment < 4096 && configuration.alignment_bytes % (alignment * 2) == 0 && offset % (alignment * 2) == 0) alignment *= 2;
   return alignment;
 }
 

@@ -22,9 +22,10 @@ struct Product {
   /// Place of the matrix (gemm.k rows of gemm.m) whose column sums are outputs[1]; -1: none.
   int column_sums = -1;
 
-  bool is_narrow() const { return gemm.input != DataType::f32; }
   /// True when the product is not written to outputs[0] itself but to f32 scratch.
   bool needs_scratch() const { return gemm.output != outputs[0].type; }
+  /// Size of the smallest element: what kernels that take any element's address ask of one.
+  std::size_t element_bytes() const { return size_of(gemm.input); }
   std::size_t scratch_bytes() const { return needs_scratch() ? sizeof(float) * static_cast<std::size_t>(gemm.m * gemm.n) : 0; }
 };
 
@@ -41,8 +42,8 @@ Status check_bound(const Product& product, std::span<const Tensor> inputs, std::
 /// The one row of a provider that has nothing to offer, and why.
 std::vector<Offer> no_offers(std::string_view provider, Reason reason);
 
-/// The largest power of two that every buffer of this configuration starts at, at most 4096: what may be declared to a
-/// library that chooses kernels by alignment.
-std::size_t declared_alignment(const DeviceConfiguration& configuration);
+/// The largest power of two that every tensor of the product starts at under this configuration, at most 4096: what may be
+/// declared to a library that chooses kernels by alignment.
+std::size_t declared_alignment(const DeviceConfiguration& configuration, const Product& product);
 
 }  // namespace detbench

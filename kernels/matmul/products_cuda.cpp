@@ -54,6 +54,7 @@ class CudaProductPlan final : public Plan {
       default: return 0;
     }
   }
+  std::size_t alignment_bytes() const override { return product_.element_bytes(); }
   std::map<std::string, std::string> notes() const override {
     if (order_.way == Way::direct) return {};
     return {{"parts", std::to_string(products::parts_of(product_.gemm.k, order_.chunk))}};

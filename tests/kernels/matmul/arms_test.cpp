@@ -39,6 +39,7 @@ TEST(CublasArms, EveryArmRoundTripsThroughItsCaseName) {
       EXPECT_EQ(ids.count("cublas:default@streams=4"), 1u);
       EXPECT_EQ(ids.count("cublas:algo5"), capability < 80 ? 1u : 0u) << "ignored by the library from 8.0 on";
       EXPECT_EQ(ids.count("cublas:default@math=bf16x9"), gemm.input == DataType::f32 && !gemm.tf32 ? 1u : 0u);
+      EXPECT_EQ(ids.count("cublas:default@math=fixed_point_f64"), gemm.input == DataType::f32 && !gemm.tf32 ? 1u : 0u);
       EXPECT_EQ(ids.count("cublas:default@math=no_reduced_reduction"), gemm.input != DataType::f32 ? 1u : 0u);
     }
 }
@@ -56,8 +57,10 @@ TEST(CublasArms, ClaimsAreTheDocumentations) {
   EXPECT_EQ(plain.coverage, quiet);
   EXPECT_EQ(claim([](CublasArm& a) { a.workspace_bytes = 0; }).coverage, loaded);
   EXPECT_EQ(claim([](CublasArm& a) { a.config = ":16:8"; }).coverage, loaded);
+  EXPECT_EQ(claim([](CublasArm& a) { a.math = CublasArm::Math::f64; }).coverage, quiet);
   EXPECT_EQ(claim([](CublasArm& a) { a.streams = 4, a.workspace_bytes = 1 << 25; }).coverage, loaded);
   for (const auto& none : {claim([](CublasArm& a) { a.streams = 2; }), claim([](CublasArm& a) { a.math = CublasArm::Math::bf16x9; }),
+                           claim([](CublasArm& a) { a.math = CublasArm::Math::fixed_point_f64; }),
                            claim([](CublasArm& a) { a.atomics = true; }), claim([](CublasArm& a) { a.algorithm = CublasArm::autotune; })}) {
     EXPECT_EQ(none.guarantee, Guarantee::not_guaranteed);
     EXPECT_TRUE(none.source.empty());

@@ -81,16 +81,20 @@ TEST(Product, IsTheMatrixProductAsItLies) {
 }
 
 TEST(Product, DeclaresTheAlignmentThatEveryBufferHas) {
-  const auto alignment = [](std::size_t alignment_bytes, std::size_t offset_bytes) {
+  const auto alignment = [](std::size_t alignment_bytes, std::size_t offset_bytes, const char* types = "f32_f32_strict") {
     DeviceConfiguration configuration;
     configuration.alignment_bytes = alignment_bytes, configuration.offset_bytes = offset_bytes;
-    return declared_alignment(configuration);
+    return declared_alignment(configuration, parse_product({"matmul", "m2_n3_k4", types, "nn"}).value());
   };
   EXPECT_EQ(alignment(4096, 0), 4096u);
   EXPECT_EQ(alignment(256, 0), 256u);
   EXPECT_EQ(alignment(4096, 16), 16u);
   EXPECT_EQ(alignment(4096, 20), 4u);
   EXPECT_EQ(alignment(1 << 20, 0), 4096u);
+  // No element straddles its own alignment.
+  EXPECT_EQ(alignment(4096, 2), 4u);
+  EXPECT_EQ(alignment(4096, 2, "f16_f32_strict"), 2u);
+  EXPECT_EQ(alignment(4096, 18, "bf16_f32_strict"), 2u);
 }
 
 }  // namespace
