@@ -16,15 +16,59 @@ std::size_t f32_bytes(const TensorSpec& spec) {
   return (static_cast<std::size_t>(element_count(spec.shape)) * sizeof(float) + 63) / 64 * 64;
 }
 
-float widened(DataType type, std::uint16_t bits) { return type == DataType::bf16 ? float_from_bf16(bits) : float_from_f16(bits); }
-std::uint16_t narrowed(DataType type, float value) { return type == DataType::bf16 ? bf16_from_float(value) : f16_from_float(value); }
+/// How f32 results are stored. Loops are made per type: a choice within them would keep them from becoming vectors.
+template <DataType type>
+struct Stored {
+  using Element = std::uint16_t;
+  static float load(Element bits) { return type == DataType::bf16 ? float_from_bf16(bits) : float_from_f16(bits); }
+  static Element store(float value) { return type == DataType::bf16 ? bf16_from_float(value) : f16_from_float(value); }
+};
+template <>
+struct Stored<DataType::f32> {
+  using Element = float;
+  static float load(float value) { return value; }
+  static float store(float value) { return value; }
+};
+
+template <class Call>
+void with_stored(DataType type, Call&& call) {
+  switch (type) {
+    case DataType::bf16: return call(Stored<DataType::bf16>{});
+    case DataType::f16: return call(Stored<DataType::f16>{});
+    default: return call(Stored<DataType::f32>{});
+  }
+}
 
 void widen(const Tensor& tensor, float* target) {
-  const auto* source = static_cast<const std::uint16_t*>(tensor.region.data);
-  const auto type = tensor.spec.type;
   const auto elements = element_count(tensor.spec.shape);
-#pragma omp parallel for schedule(static)
-  for (std::int64_t i = 0; i < elements; ++i) target[i] = widened(type, source[i]);
+  with_stored(tensor.spec.type, [&](auto stored) {
+    using S = decltype(stored);
+    const auto* source = static_cast<const typename S::Element*>(tensor.region.data);
+#pragma omp parallel for simd schedule(static)
+    for (std::int64_t i = 0; i < elements; ++i) target[i] = S::load(source[i]);
+  });
+}
+
+/// One pixel's channels. `out` may be `in`.
+template <class S>
+void add_bias_and_clip_pixel(const float* in, const float* bias, typename S::Element* out, std::int64_t channels) {
+#pragma omp simd
+  for (std::int64_t c = 0; c < channels; ++c) {
+    float y = in[c] + bias[c];
+    y = y < 0.0f ? 0.0f : y;  // comparisons that a NaN fails leave it be
+    out[c] = S::store(y > 6.0f ? 6.0f : y);
+  }
+}
+
+template <class S>
+void add_pixel(const float* in, typename S::Element* out, float* sum, float* square, std::int64_t channels) {
+#pragma omp simd
+  for (std::int64_t c = 0; c < channels; ++c) {
+    out[c] = S::store(in[c]);
+    const float y = S::load(out[c]);  // what a reader of dst sees
+    sum[c] += y;
+    square[c] += y * y;
+  }
 }
 
 class FusedOp final : public Op {
@@ -46,41 +90,34 @@ class FusedOp final : public Op {
  private:
   bool narrow() const { return p_.types.storage != DataType::f32; }
 
-  /// One f32 result of the convolution as it is stored; returns what a reader of dst sees.
-  float store(std::int64_t at, float value) const {
-    if (!narrow()) return static_cast<float*>(outputs_[0].region.data)[at] = value;
-    const auto bits = narrowed(p_.types.storage, value);
-    static_cast<std::uint16_t*>(outputs_[0].region.data)[at] = bits;
-    return widened(p_.types.storage, bits);
-  }
-
   void add_bias_and_clip() const {
     const auto* bias = static_cast<const float*>(inputs_[2].region.data);
     const std::int64_t pixels = p_.pixels(), channels = p_.oc;
+    with_stored(p_.types.storage, [&](auto stored) {
+      using S = decltype(stored);
+      auto* dst = static_cast<typename S::Element*>(outputs_[0].region.data);
 #pragma omp parallel for schedule(static)
-    for (std::int64_t p = 0; p < pixels; ++p)
-      for (std::int64_t c = 0; c < channels; ++c) {
-        const float y = wide_[2][p * channels + c] + bias[c];
-        store(p * channels + c, y < 0 ? 0.0f : y > 6 ? 6.0f : y);  // comparisons that a NaN fails leave it be
-      }
+      for (std::int64_t p = 0; p < pixels; ++p)
+        add_bias_and_clip_pixel<S>(wide_[2] + p * channels, bias, dst + p * channels, channels);
+    });
   }
 
   void sum_channels() const {
     const std::int64_t pixels = p_.pixels(), channels = p_.oc, chunks = (pixels + chunk_pixels - 1) / chunk_pixels;
     float *sums = partials_, *squares = partials_ + chunks * channels;
+    with_stored(p_.types.storage, [&](auto stored) {
+      using S = decltype(stored);
+      auto* dst = static_cast<typename S::Element*>(outputs_[0].region.data);
 #pragma omp parallel for schedule(static)
-    for (std::int64_t k = 0; k < chunks; ++k) {
-      float *sum = sums + k * channels, *square = squares + k * channels;
-      std::fill(sum, sum + channels, 0.0f);
-      std::fill(square, square + channels, 0.0f);
-      const std::int64_t last = std::min(pixels, (k + 1) * chunk_pixels);
-      for (std::int64_t p = k * chunk_pixels; p < last; ++p)
-        for (std::int64_t c = 0; c < channels; ++c) {
-          const float y = store(p * channels + c, wide_[2][p * channels + c]);
-          sum[c] += y;
-          square[c] += y * y;
-        }
-    }
+      for (std::int64_t k = 0; k < chunks; ++k) {
+        float *sum = sums + k * channels, *square = squares + k * channels;
+        std::fill(sum, sum + channels, 0.0f);
+        std::fill(square, square + channels, 0.0f);
+        const std::int64_t last = std::min(pixels, (k + 1) * chunk_pixels);
+        for (std::int64_t p = k * chunk_pixels; p < last; ++p)
+          add_pixel<S>(wide_[2] + p * channels, dst + p * channels, sum, square, channels);
+      }
+    });
     auto *sum = static_cast<float*>(outputs_[1].region.data), *square = static_cast<float*>(outputs_[2].region.data);
 #pragma omp parallel for schedule(static)
     for (std::int64_t c = 0; c < channels; ++c) {
