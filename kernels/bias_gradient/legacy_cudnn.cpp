@@ -54,8 +54,9 @@ Result<Setting> setting_of(const Problem& problem) {
   if (!p) return tl::unexpected(p.error());
   auto library = cudnn::library();
   if (!library) return tl::unexpected(library.error());
+  // A refusal is this row's, whatever status the library gives it: here and where it is asked for a workspace.
   auto descriptors = describe(**library, *p);
-  if (!descriptors) return tl::unexpected(descriptors.error());
+  if (!descriptors) return unsupported(descriptors.error().text);
   return Setting{*p, *library, *descriptors};
 }
 
@@ -82,7 +83,6 @@ Result<SimplePlanParts> reduce_tensor(const Problem& problem, Device& device) {
   auto handle = cudnn::handle_for(device, **stream);
   if (!handle) return tl::unexpected(handle.error());
   std::size_t workspace_bytes = 0;
-  // A refusal is this row's, whatever status the library gives it.
   if (const auto status = l.cudnnGetReductionWorkspaceSize(*handle, reduction->get(), s->descriptors.diff_dst.get(), s->descriptors.diff_bias.get(), &workspace_bytes);
       status != CUDNN_STATUS_SUCCESS)
     return unsupported(cudnn::cudnn_reason(l, status, "cudnnGetReductionWorkspaceSize").text);

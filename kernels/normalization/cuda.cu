@@ -211,8 +211,8 @@ struct Apply {
   const typename Stored::Word* x;
   typename Stored::Word* y;
   const float *scale, *shift;
-  __device__ Affine constants(std::int64_t c) const { return {scale[c], shift[c]}; }
-  __device__ void operator()(const Affine& k, std::int64_t at) const {
+  DETBENCH_HOST_DEVICE Affine constants(std::int64_t c) const { return {scale[c], shift[c]}; }
+  DETBENCH_HOST_DEVICE void operator()(const Affine& k, std::int64_t at) const {
     const float value = Stored::load(x[at]) * k.scale + k.shift;
     y[at] = Stored::store(Relu6 ? clipped(value) : value);
   }
@@ -225,8 +225,8 @@ struct ApplyGradient {
   struct Constants {
     float mean, scale, shift, offset, slope;
   };
-  __device__ Constants constants(std::int64_t c) const { return {mean[c], scale[c], shift[c], offset[c], slope[c]}; }
-  __device__ void operator()(const Constants& k, std::int64_t at) const {
+  DETBENCH_HOST_DEVICE Constants constants(std::int64_t c) const { return {mean[c], scale[c], shift[c], offset[c], slope[c]}; }
+  DETBENCH_HOST_DEVICE void operator()(const Constants& k, std::int64_t at) const {
     const float value = Stored::load(x[at]), dy_here = Stored::load(dy[at]);
     const float d = Relu6 ? masked(dy_here, value * k.scale + k.shift) : dy_here;
     dx[at] = Stored::store(source_gradient(value, d, k.mean, k.scale, k.offset, k.slope));

@@ -26,8 +26,8 @@ struct Relu6Mask {
   const typename Stored::Word *x, *dy;
   typename Stored::Word* to;
   const float *mean, *variance, *gamma, *beta;
-  __device__ Affine constants(std::int64_t c) const { return affine_of(gamma[c], beta[c], mean[c], variance[c], batch_norm_epsilon); }
-  __device__ void operator()(const Affine& k, std::int64_t at) const {
+  DETBENCH_HOST_DEVICE Affine constants(std::int64_t c) const { return affine_of(gamma[c], beta[c], mean[c], variance[c], batch_norm_epsilon); }
+  DETBENCH_HOST_DEVICE void operator()(const Affine& k, std::int64_t at) const {
     to[at] = Stored::store(masked(Stored::load(dy[at]), Stored::load(x[at]) * k.scale + k.shift));
   }
 };
@@ -35,8 +35,8 @@ template <class Stored>
 struct Clip {
   typename Stored::Word* y;
   struct Constants {};
-  __device__ Constants constants(std::int64_t) const { return {}; }
-  __device__ void operator()(Constants, std::int64_t at) const { y[at] = Stored::store(clipped(Stored::load(y[at]))); }
+  DETBENCH_HOST_DEVICE Constants constants(std::int64_t) const { return {}; }
+  DETBENCH_HOST_DEVICE void operator()(Constants, std::int64_t at) const { y[at] = Stored::store(clipped(Stored::load(y[at]))); }
 };
 
 template <class Work>

@@ -222,14 +222,14 @@ Result<SimplePlanParts> make_parts(const Problem& problem, Device& device, const
   if (!specs) return tl::unexpected(specs.error());
   auto library = cudnn::library();
   if (!library) return tl::unexpected(library.error());
+  // A refusal is this row's, whatever status the library gives it: here and where it is asked for sizes.
   auto call = describe(**library, *p, *specs, variant);
-  if (!call) return tl::unexpected(call.error());
+  if (!call) return unsupported(call.error().text);
   if (variant.family != Family::plain) {
     auto stream = device.make_stream();
     if (!stream) return tl::unexpected(stream.error());
     auto handle = cudnn::handle_for(device, **stream);
     if (!handle) return tl::unexpected(handle.error());
-    // A refusal is this row's, whatever status the library gives it.
     if (auto asked = ask_sizes(*call, *handle); !asked) return unsupported(asked.error().text);
   }
   SimplePlanParts parts{specs->inputs, specs->outputs, call->workspace_bytes(), {}, notes_of(*call)};

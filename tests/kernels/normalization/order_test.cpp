@@ -7,6 +7,7 @@
 #include <cstring>
 #include <vector>
 
+#include "kernels/normalization/element_walk.hpp"
 #include "kernels/normalization/geometry.hpp"
 #include "kernels/tensor/product_sums.hpp"
 #include "tests/kernels/normalization/case_runner.hpp"
@@ -33,6 +34,40 @@ TEST(BatchNormOrder, ChunksCoverAllPixelsAndAreFew) {
     }
     EXPECT_EQ(covered, pixels);
   }
+}
+
+struct Visits {
+  std::vector<int>* times;
+  std::vector<std::int64_t>* channels;
+  std::int64_t constants(std::int64_t channel) const { return channel; }
+  void operator()(std::int64_t channel, std::int64_t at) const {
+    ++(*times)[static_cast<std::size_t>(at)];
+    (*channels)[static_cast<std::size_t>(at)] = channel;
+  }
+};
+
+template <bool ChannelsLast>
+void expect_every_element_once(const reduction::ChannelMemory& memory, std::int64_t warps) {
+  const auto elements = static_cast<std::size_t>(memory.pixels * memory.channels);
+  std::vector<int> times(elements);
+  std::vector<std::int64_t> channels(elements, -1);
+  for (std::int64_t warp = 0; warp < warps; ++warp)
+    for (int lane = 0; lane < 32; ++lane) visit_for_thread<ChannelsLast>(memory, warp, warps, lane, Visits{&times, &channels});
+  for (std::int64_t pixel = 0; pixel < memory.pixels; ++pixel)
+    for (std::int64_t channel = 0; channel < memory.channels; ++channel) {
+      const auto at = static_cast<std::size_t>(memory.offset<ChannelsLast>(pixel, channel));
+      ASSERT_EQ(times[at], 1) << "pixel " << pixel << " channel " << channel << " with " << warps << " warps";
+      ASSERT_EQ(channels[at], channel);
+    }
+}
+
+TEST(BatchNormElements, EveryElementIsVisitedOnceWithItsChannelsConstants) {
+  for (const reduction::ChannelMemory& memory :
+       {reduction::ChannelMemory{1, 1, 1}, {98, 49, 37}, {3 * 1025, 1025, 3}, {300, 1, 70}, {2500, 2500, 5}, {12, 3, 96}})
+    for (std::int64_t extra : {0, 1, 2, 5, 64}) {
+      expect_every_element_once<true>(memory, fewest_warps<true>(memory) + extra);
+      expect_every_element_once<false>(memory, fewest_warps<false>(memory) + extra);
+    }
 }
 
 /// Calls lane_sum(chunk, channel, lane) for every thread of every block and meet(chunk, channel, sum) for every slot.
