@@ -52,6 +52,20 @@ function(detbench_module name)
   target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
   target_link_libraries(${name} PUBLIC tl::expected OpenMP::OpenMP_CXX Threads::Threads ${CMAKE_DL_LIBS} ${ARG_DEPENDS})
   detbench_link_optional(${name})
+  set_property(GLOBAL APPEND PROPERTY DETBENCH_MODULES ${name})
+endfunction()
+
+# detbench_shared(): every module in one shared library. Only the bundle wants it (DETBENCH_SHARED_TESTS): its test
+# programs would otherwise each hold their own copy of the kernels and outgrow it. The objects are the same.
+function(detbench_shared)
+  get_property(modules GLOBAL PROPERTY DETBENCH_MODULES)
+  set(objects "")
+  foreach(module ${modules})
+    list(APPEND objects $<TARGET_OBJECTS:${module}>)
+  endforeach()
+  add_library(detbench_shared SHARED ${objects})
+  set_target_properties(detbench_shared PROPERTIES LINKER_LANGUAGE CXX LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
+  target_link_libraries(detbench_shared PRIVATE ${modules})
 endfunction()
 
 # detbench_tests(name [DEPENDS target...]): one GoogleTest program of every source of the current folder. Device tests
@@ -63,6 +77,10 @@ function(detbench_tests name)
     return()
   endif()
   add_executable(${name} ${sources})
+  # First on the link line: what it defines is not taken from the modules' archives any more.
+  if(TARGET detbench_shared)
+    target_link_libraries(${name} PRIVATE detbench_shared)
+  endif()
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gtest GTest::gmock GTest::gtest_main)
   detbench_link_optional(${name})
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)

@@ -4,6 +4,7 @@
 #include <glob.h>
 #include <link.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace detbench {
@@ -24,6 +25,21 @@ std::vector<fs::path> matching(const std::string& pattern) {
     for (std::size_t i = 0; i < matches.gl_pathc; ++i) found.emplace_back(matches.gl_pathv[i]);
   globfree(&matches);
   return found;
+}
+
+/// The folder above the bin folder of the `python3` that a shell would take: in a virtual environment that is the
+/// environment, though the program itself is a link to another place. Empty when there is none.
+fs::path python_prefix(const std::string& path) {
+  std::error_code ignored;
+  for (std::size_t begin = 0; begin <= path.size();) {
+    const auto end = std::min(path.find(':', begin), path.size());
+    const fs::path folder = path.substr(begin, end - begin);
+    begin = end + 1;
+    if (folder.empty() || !fs::exists(folder / "python3", ignored)) continue;
+    const auto bin = fs::canonical(folder, ignored);
+    return ignored ? folder.parent_path() : bin.parent_path();
+  }
+  return {};
 }
 
 fs::path path_of(void* handle, const std::string& fallback) {
@@ -47,8 +63,9 @@ std::vector<fs::path> library_folders(const LibrarySearch& search, const std::fu
   std::vector<std::string> packages;
   if (const auto root = environment("VIRTUAL_ENV"); !root.empty()) packages.push_back(root + "/lib/python3*/site-packages");
   packages.push_back(".venv/lib/python3*/site-packages");
+  if (const auto prefix = python_prefix(environment("PATH")); !prefix.empty()) packages.push_back(prefix.string() + "/lib/python3*/site-packages");
   for (const char* pattern : {"/usr/local/lib/python3*/dist-packages", "/usr/local/lib/python3*/site-packages", "/usr/lib/python3/dist-packages",
-                              "/opt/*/lib/python3*/site-packages"})
+                              "/opt/*/lib/python3*/site-packages", "/opt/*/.venv/lib/python3*/site-packages"})
     packages.emplace_back(pattern);
   if (const auto home = environment("HOME"); !home.empty()) packages.push_back(home + "/.local/lib/python3*/site-packages");
   for (const auto& pattern : packages)
@@ -92,9 +109,12 @@ Result<DynamicLibrary> DynamicLibrary::load(const LibrarySearch& search) {
     if (handle != nullptr) return DynamicLibrary(handle, path_of(handle, name));
   }
   tried = "the loader's path";
-  for (const auto& folder : library_folders(search, variable)) {
-    std::error_code ignored;
-    if (!fs::is_directory(folder, ignored)) continue;
+  std::vector<fs::path> seen;  // lib64 and lib are often one folder
+  for (const auto& candidate : library_folders(search, variable)) {
+    std::error_code error;
+    const auto folder = fs::canonical(candidate, error);
+    if (error || !fs::is_directory(folder, error) || std::find(seen.begin(), seen.end(), folder) != seen.end()) continue;
+    seen.push_back(folder);
     if (auto loaded = in_folder(folder)) return loaded;
   }
   return absent();

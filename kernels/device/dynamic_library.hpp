@@ -17,7 +17,7 @@ namespace detbench {
 ///  2. what this process has loaded already, then the loader's own path (LD_LIBRARY_PATH, ld.so.cache);
 ///  3. a toolkit: CUDA_PATH, CUDA_HOME, CUDAToolkit_ROOT, /usr/local/cuda, each with lib64, lib, targets/x86_64-linux/lib;
 ///  4. Python wheels: <site-packages>/nvidia/{cudnn,cublas,cu13,cu12,...}/lib of VIRTUAL_ENV, of the .venv in the working
-///     directory, and of the system's and the user's Python 3.
+///     directory, of the python3 first on PATH, of the system's Python 3, of environments in /opt/* and of the user's.
 struct LibrarySearch {
   std::string name;                      ///< "cuDNN", for messages
   std::vector<std::string> file_names;   ///< {"libcudnn.so.9"}: most wanted first
