@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdio>
 
 namespace detbench::legacy {
 namespace {
@@ -176,6 +177,24 @@ Result<PerfRow> choose_row(std::span<const PerfRow> candidates, const Arm& arm, 
                      std::to_string(failed) + " failed, " + std::to_string(too_large) + " want more workspace, " +
                      std::to_string(other_math) + " have a math type of other problems, " + std::to_string(not_deterministic) +
                      " are not called deterministic");
+}
+
+std::string ranking_text(Direction direction, std::span<const PerfRow> candidates, std::size_t most) {
+  std::string text;
+  std::size_t told = 0;
+  const auto known = algorithms_of(direction);
+  for (const auto& row : candidates) {
+    if (!row.succeeded) continue;
+    if (told++ == most) break;
+    const bool named = row.algorithm >= 0 && row.algorithm < static_cast<int>(known.size()) && row.math >= 0 && row.math <= static_cast<int>(Math::fma);
+    if (!text.empty()) text += ", ";
+    text += named ? row_text(known[static_cast<std::size_t>(row.algorithm)], static_cast<Math>(row.math))
+                  : "algorithm " + std::to_string(row.algorithm) + " math " + std::to_string(row.math);
+    char time[32];
+    std::snprintf(time, sizeof time, " %.3g s", row.time_s);
+    if (row.time_s >= 0) text += time;
+  }
+  return text;
 }
 
 std::string perf_struct_determinism(std::span<const PerfRow> candidates, int algorithm, Math math) {

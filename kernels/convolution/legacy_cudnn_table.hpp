@@ -82,6 +82,10 @@ struct PerfRow {
 /// library sorts rows by time. The error counts why the others fell out.
 Result<PerfRow> choose_row(std::span<const PerfRow> rows, const Arm& arm, const ConvolutionTypes& types, int compute_major);
 
+/// The first `most` rows that succeeded, for a note that shows how close a choice was: "winograd@math=fma 1.2e-05 s, gemm@math=fma
+/// 1.3e-05 s"; without times where none were measured. A number stands for what the table does not know.
+std::string ranking_text(Direction direction, std::span<const PerfRow> rows, std::size_t most);
+
 /// What the perf struct says of determinism for an algorithm under a math type, as a note: "deterministic",
 /// "non_deterministic", or "unlisted" when no row names it. Not to be trusted (apache/mxnet#13142), so it is kept beside the
 /// claim instead of in it.

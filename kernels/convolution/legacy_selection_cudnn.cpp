@@ -3,6 +3,7 @@
 #include <cuda_runtime.h>
 
 #include <array>
+#include <cstdio>
 #include <cstdlib>
 
 #include "kernels/convolution/reference.hpp"
@@ -118,6 +119,7 @@ Result<Selection> select(const SymmetricForm& form, const Arm& arm, Calls& calls
   selection.notes["selected_documented"] = row.documented_nondeterministic ? "not_guaranteed" : "run_to_run";
   selection.notes["selected_workspace_bytes"] = std::to_string(selection.workspace_bytes);
   if (chosen->time_s >= 0) selection.notes["selected_time_s"] = number(chosen->time_s);
+  selection.notes["selection_ranking"] = ranking_text(p.direction, *rows, 5);
   selection.notes["selection_rows"] = std::to_string(rows->size());
   return selection;
 }

@@ -14,9 +14,11 @@ struct Selection {
   int algorithm = 0;
   Math math = Math::default_math;
   std::size_t workspace_bytes = 0;
-  /// selected, selected_determinism (what the perf struct says), selected_time_s (what Find measured), selected_workspace_bytes,
+  /// selected, selected_determinism (what the perf struct says), selected_documented (what the guide says), selected_time_s (what
+  /// Find measured), selected_workspace_bytes, selection_ranking (the first rows with their times: how close it was),
   /// selection_rows, and the circumstances that a choice by time or by memory can depend on: selection_free_memory_bytes,
-  /// selection_total_memory_bytes, selection_load_average. Compared over processes they tell how stable the selection is.
+  /// selection_total_memory_bytes, selection_load_average, selection_workspace_bytes. Compared over processes they tell how
+  /// stable the selection is.
   std::map<std::string, std::string> notes;
 };
 

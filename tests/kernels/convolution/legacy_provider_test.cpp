@@ -136,7 +136,7 @@ TEST_P(LegacyFactsOnGpu, PicksSayWhatTheyChoseAndWhere) {
     const auto plan = make_cudnn_legacy_convolution()->plan(problem, algorithm, *device_);
     ASSERT_TRUE(plan) << plan.error().text;
     const auto notes = (*plan)->notes();
-    for (const char* key : {"selected", "selected_determinism", "selected_documented", "selected_workspace_bytes", "selection_rows",
+    for (const char* key : {"selected", "selected_determinism", "selected_documented", "selected_workspace_bytes", "selection_rows", "selection_ranking",
                             "selection_free_memory_bytes", "selection_total_memory_bytes", "selection_load_average"})
       EXPECT_TRUE(notes.contains(key)) << name << " lacks " << key;
     EXPECT_EQ(notes.contains("selected_time_s"), std::string(name) == "pick:find_ex");

@@ -152,6 +152,9 @@ TEST(LegacyPicks, TakeTheFirstRowThatMayBeTaken) {
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().kind, Reason::Kind::unsupported);
   EXPECT_NE(none.error().text.find("1 failed, 4 want more workspace"), std::string::npos) << none.error().text;
+  EXPECT_EQ(ranking_text(Direction::forward, rows, 2), "winograd@math=fma 2e-05 s, implicit_precomp_gemm@math=default 3e-05 s");
+  const std::vector<PerfRow> unknown{{99, true, -1, 0, true, fma}};
+  EXPECT_EQ(ranking_text(Direction::forward, unknown, 5), "algorithm 99 math 3");
   EXPECT_EQ(perf_struct_determinism(rows, 0, Math::fma), "non_deterministic");
   EXPECT_EQ(perf_struct_determinism(rows, 1, Math::default_math), "deterministic");
   EXPECT_EQ(perf_struct_determinism(rows, 1, Math::fma), "unlisted");
