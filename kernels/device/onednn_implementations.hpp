@@ -21,7 +21,8 @@ using VisitProblem = std::function<Status(const Problem&, const Visit&)>;
 
 class ImplementationsProvider final : public Provider {
  public:
-  ImplementationsProvider(bool sum_of_products, VisitProblem visit) : sum_of_products_(sum_of_products), visit_(std::move(visit)) {}
+  ImplementationsProvider(bool sum_of_products, VisitProblem visit, double bound_constant = 1.0)
+      : sum_of_products_(sum_of_products), visit_(std::move(visit)), bound_constant_(bound_constant) {}
   std::string_view name() const override { return "onednn"; }
 
   Result<std::vector<Offer>> offers(const Problem& problem, Device& device) const override {
@@ -30,7 +31,7 @@ class ImplementationsProvider final : public Provider {
       const bool known = std::any_of(offers.begin(), offers.end(), [&](const Offer& o) { return o.algorithm.name == name; });
       if (known) return true;
       Offer offer;
-      offer.algorithm = {"onednn", name, {}, {}, sum_of_products_, 1.0};
+      offer.algorithm = {"onednn", name, {}, {}, sum_of_products_, bound_constant_};
       offers.push_back(std::move(offer));
       return true;
     });
@@ -64,6 +65,7 @@ class ImplementationsProvider final : public Provider {
   }
   bool sum_of_products_;
   VisitProblem visit_;
+  double bound_constant_;
 };
 
 }  // namespace detbench::onednn

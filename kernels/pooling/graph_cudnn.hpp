@@ -7,7 +7,7 @@
 
 namespace detbench::pooling {
 
-/// Inputs src, diff_dst and the forward's answer dst for a maximum's backward pass; else the problem's own.
+/// Inputs src, diff_dst and what the forward keeps, dst and winners, for a maximum's backward pass; else the problem's own.
 Result<cudnn::GraphProblem> resample_graph(const WindowProblem& problem, std::int64_t alignment_bytes);
 
 }  // namespace detbench::pooling

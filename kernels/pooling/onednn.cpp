@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "kernels/device/onednn_implementations.hpp"
+#include "kernels/pooling/kept_forward.hpp"
 #include "kernels/pooling/window_parts.hpp"
 
 namespace detbench::pooling {
@@ -60,45 +61,6 @@ std::unique_ptr<Plan> plan_of(dnnl::primitive primitive, std::vector<TensorSpec>
                                                  std::map<std::string, std::string>{});
 }
 
-constexpr std::size_t align_up(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
-
-/// A maximum's backward pass with the forward that fills its winners. Workspace: the forward's answer, the winners, scratch.
-class MaxBackwardPlan final : public Plan {
- public:
-  MaxBackwardPlan(const WindowProblem& problem, std::size_t winners_bytes, std::unique_ptr<Plan> forward, std::unique_ptr<Plan> backward)
-      : problem_(problem), inputs_(problem.plan_inputs()), outputs_(problem.plan_outputs()), winners_bytes_(winners_bytes),
-        forward_(std::move(forward)), backward_(std::move(backward)) {}
-  const std::vector<TensorSpec>& inputs() const override { return inputs_; }
-  const std::vector<TensorSpec>& outputs() const override { return outputs_; }
-  std::size_t workspace_bytes() const override {
-    return align_up(problem_.output().bytes()) + align_up(winners_bytes_) + std::max(forward_->workspace_bytes(), backward_->workspace_bytes());
-  }
-  Result<std::unique_ptr<Op>> bind(std::span<const Tensor> inputs, std::span<const Tensor> outputs, Region workspace, Stream& stream) override {
-    if (auto s = matches_specs(inputs, inputs_, "inputs"); !s) return tl::unexpected(s.error());
-    if (auto s = matches_specs(outputs, outputs_, "outputs"); !s) return tl::unexpected(s.error());
-    if (workspace.bytes < workspace_bytes())
-      return invalid_input("the plan wants a workspace of " + std::to_string(workspace_bytes()) + " bytes, got " + std::to_string(workspace.bytes));
-    auto* base = static_cast<std::byte*>(workspace.data);
-    const Tensor answer{problem_.output(), {base, problem_.output().bytes()}};
-    const auto count = static_cast<std::int64_t>(winners_bytes_);
-    const Tensor winners{{"winners", DataType::u8, {count}, canonical_layout({count})}, {base + align_up(answer.region.bytes), winners_bytes_}};
-    const std::size_t used = align_up(answer.region.bytes) + align_up(winners_bytes_);
-    const Region scratch{base + used, workspace.bytes - used};
-    const std::vector<Tensor> answers{answer, winners}, gradients{inputs[1], winners};
-    auto forward = forward_->bind(inputs.first(1), answers, scratch, stream), backward = backward_->bind(gradients, outputs, scratch, stream);
-    if (!forward) return forward;
-    if (!backward) return backward;
-    return std::make_unique<FunctionOp>([op = std::shared_ptr<Op>(std::move(*backward))] { return op->enqueue(); },
-                                        [op = std::shared_ptr<Op>(std::move(*forward))] { return op->enqueue(); });
-  }
-
- private:
-  WindowProblem problem_;
-  std::vector<TensorSpec> inputs_, outputs_;
-  std::size_t winners_bytes_;
-  std::unique_ptr<Plan> forward_, backward_;
-};
-
 /// The first implementation of the forward pass of training, copied out: in 3.x a walk changes its descriptor in place.
 Result<Forward::primitive_desc> hint_of(const Request& r) {
   std::optional<Forward::primitive_desc> hint;
@@ -122,14 +84,17 @@ Status visit_problem(const Problem& problem, const onednn::Visit& visit) {
   const bool maximum = is_maximum(r->problem.op);
   return visit_backward(*r, *hint, [&](Backward::primitive_desc& pd) {
     return visit(pd.impl_info_str(), [&]() -> Result<std::unique_ptr<Plan>> {
-      std::vector<onednn::Argument> arguments{{DNNL_ARG_DIFF_DST, r->small}};
-      if (maximum) arguments.push_back({DNNL_ARG_WORKSPACE, pd.workspace_desc()});
-      arguments.push_back({DNNL_ARG_DIFF_SRC, r->large});
-      auto backward = plan_of(Backward(pd), inputs, outputs, std::move(arguments), pd.scratchpad_desc());
-      if (!maximum) return backward;
-      auto forward = plan_of(Forward(*hint), {inputs[0]}, {r->problem.output()},
+      if (!maximum) return plan_of(Backward(pd), inputs, outputs, {{DNNL_ARG_DIFF_DST, r->small}, {DNNL_ARG_DIFF_SRC, r->large}}, pd.scratchpad_desc());
+      // The winners are opaque bytes to us.
+      const Shape bytes{static_cast<std::int64_t>(hint->workspace_desc().get_size())};
+      const TensorSpec winners{"winners", DataType::u8, bytes, canonical_layout(bytes)};
+      TensorSpec answer = r->problem.output();
+      answer.role = "dst";
+      auto backward = plan_of(Backward(pd), {inputs[1], winners}, outputs,
+                              {{DNNL_ARG_DIFF_DST, r->small}, {DNNL_ARG_WORKSPACE, pd.workspace_desc()}, {DNNL_ARG_DIFF_SRC, r->large}}, pd.scratchpad_desc());
+      auto forward = plan_of(Forward(*hint), {inputs[0]}, {answer, winners},
                              {{DNNL_ARG_SRC, r->large}, {DNNL_ARG_DST, r->small}, {DNNL_ARG_WORKSPACE, hint->workspace_desc()}}, hint->scratchpad_desc());
-      return std::make_unique<MaxBackwardPlan>(r->problem, hint->workspace_desc().get_size(), std::move(forward), std::move(backward));
+      return std::make_unique<KeptForwardPlan>(inputs, std::move(forward), std::move(backward));
     });
   });
 }
