@@ -8,16 +8,20 @@
 #   scripts/cudnn_ladder.sh --arch sm_86 --types bf16 9.19.0 9.23.1
 #
 # A VERSION is 9.MINOR, 9.MINOR.PATCH or a whole one like 9.19.0.56; 9.8 is the oldest that answers without a GPU. Each is
-# installed once from PyPI (400 to 800 MB, into build/cudnn-ladder) and used from there ever after; delete that folder to
-# get the space back. A version that cannot be installed or asked is reported, and the rest goes on.
+# installed once from PyPI (400 to 900 MB) and used from there ever after; delete the cache to get the space back. A version
+# that cannot be installed or asked is reported, and the rest goes on. Where there is no NVIDIA driver, engines compiled at
+# run time are unknown, and versions that do not load without the driver's library (9.28) cannot be asked.
 #
 # Options:
 #   --out DIR           where the catalogs and the comparison go (default results/local/cudnn-ladder-<UTC time>)
+#   --cache DIR         where the versions are kept (default build/cudnn-ladder)
 #   --cuda 12|13        CUDA's major version of the wheels (default: that of the toolkit here)
 #   --detbench PATH     the program (default: build/cuda/detbench, built first)
 #   --no-sweep          the catalogs alone, also on a GPU
 #   --arch --model --alpha --px --batch --padding --types --layout --jobs VALUE, FILTER terms (key:glob)
 #                       handed to `detbench catalog`, which explains them
+#
+# The wheels are installed with the Python named by PYTHON, that of .venv, or python3, whichever has pip.
 #
 # Exit codes: 0 every version was asked; 2 usage; 3 one or more were not, or could not be compared.
 set -euo pipefail
@@ -47,10 +51,11 @@ while (($# > 0)); do
       exit 0
       ;;
     --no-sweep) sweeps=no ;;
-    --out | --cuda | --detbench)
+    --out | --cache | --cuda | --detbench)
       need_value "$@"
       case "$1" in
         --out) out="$2" ;;
+        --cache) cache="$2" ;;
         --cuda) cuda_major="$2" ;;
         --detbench) detbench="$2" ;;
       esac
@@ -94,8 +99,8 @@ else
 fi
 
 python=""
-for candidate in "$detbench_root/.venv/bin/python3" python3; do
-  if "$candidate" -m pip --version >/dev/null 2>&1; then
+for candidate in "${PYTHON:-}" "$detbench_root/.venv/bin/python3" python3; do
+  if [[ -n "$candidate" ]] && "$candidate" -m pip --version >/dev/null 2>&1; then
     python="$candidate"
     break
   fi
@@ -109,6 +114,7 @@ done
 [[ ! -e "$out" ]] || fail 2 "$out is there already; choose another --out"
 mkdir -p -- "$out" "$cache" || fail 3 "cannot make $out and $cache"
 out="$(realpath -- "$out")"
+cache="$(realpath -- "$cache")"
 
 # pip_target DIR REQUIREMENT...: installs wheels into DIR, whole or not at all. pip's own cache would double the space.
 pip_target() {

@@ -84,6 +84,9 @@ Engine describe(const cudnn::OperationGraph& graph, const cudnn::Target& target,
   const auto checked = cudnn::check(native, {id, {}});
   engine.status = status_of(checked.support);
   engine.reason = checked.reason;
+  // Its default configuration may be refused for good, but whether it takes another one cannot be tried here.
+  if (engine.status == EngineStatus::unsupported && native.finalized() && engine.compiles_at_run_time() && !cudnn::driver_library_present())
+    engine.status = EngineStatus::unknown;
   if (checked.support == cudnn::Support::valid) engine.workspace_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(0, checked.workspace_bytes));
   return engine;
 }
