@@ -1,6 +1,7 @@
 // cuDNN's graph batch norm, every configuration that a search finds. Kernels of ours stand beside the library's in one op,
-// and its time contains them: the inverse deviation of the graph against the variance of this operation, and ReLU6: a clip
-// in place behind the forward ("eng0[...]+clip"), a mask before the backward ("relu6_mask+eng0[...]").
+// and its time contains them: the inverse deviation of the graph against the variance of this operation, and ReLU6: forward it
+// is in the graph ("eng0[...]") or a clip in place behind it ("eng0[...]+clip"), backward a mask before it
+// ("relu6_mask+eng0[...]").
 #include "kernels/normalization/graph_cudnn.hpp"
 
 #include "kernels/cudnn/graph_provider.hpp"
@@ -9,7 +10,7 @@
 
 namespace detbench::normalization {
 
-Result<cudnn::GraphProblem> norm_graph(const BatchNormProblem& p, std::int64_t alignment_bytes) {
+Result<cudnn::GraphProblem> norm_graph(const BatchNormProblem& p, bool fuse_relu6, std::int64_t alignment_bytes) {
   if (p.layout != "nhwc" && p.layout != "nchw") return unsupported("cuDNN's batch norm takes nhwc and nchw; " + p.layout + " is a CPU's layout");
   const auto specs = batch_norm_specs(p, p.layout);
   if (!specs) return tl::unexpected(specs.error());
@@ -40,11 +41,25 @@ Result<cudnn::GraphProblem> norm_graph(const BatchNormProblem& p, std::int64_t a
   norm.x = activation(1, in[0]);
   norm.scale = channel(2);
   norm.bias = channel(3);
-  norm.y = activation(4, out[0]);
+  const auto y = activation(4, out[0]);
+  norm.y = y;
+  if (fuse_relu6) {
+    auto inside = cudnn::activation_tensor(8, out[0], alignment_bytes);
+    inside.is_virtual = true;
+    inside.type = CUDNN_DATA_FLOAT;
+    norm.y = builder->tensor(inside);
+  }
   norm.mean = channel(5);
   norm.inv_variance = channel(6);
   norm.epsilon = builder->tensor(cudnn::scalar_tensor(7, CUDNN_DATA_FLOAT));
   builder->norm_forward(norm);
+  if (fuse_relu6) {
+    cudnn::Pointwise relu6;
+    relu6.mode = CUDNN_POINTWISE_RELU_FWD;
+    relu6.relu_lower_clip = 0.0;
+    relu6.relu_upper_clip = 6.0;
+    builder->pointwise(relu6, norm.y, {}, y);
+  }
   auto graph = builder->build();
   if (!graph) return tl::unexpected(graph.error());
   auto problem = cudnn::graph_problem(std::move(*graph), {{in[0], 1}, {in[1], 2}, {in[2], 3}}, {{out[0], 4}, {out[1], 5}, {inverse, 6}}, alignment_bytes);
@@ -76,8 +91,8 @@ class WrappedOp final : public Op {
 /// The operation's tensors around the graph's. Workspace: the graph's, the inverse deviations, the masked gradient.
 class WrappedPlan final : public Plan {
  public:
-  WrappedPlan(BatchNormProblem problem, BatchNormSpecs specs, std::unique_ptr<Plan> graph)
-      : problem_(std::move(problem)), specs_(std::move(specs)), graph_(std::move(graph)) {}
+  WrappedPlan(BatchNormProblem problem, BatchNormSpecs specs, bool clips, std::unique_ptr<Plan> graph)
+      : problem_(std::move(problem)), specs_(std::move(specs)), clips_(clips), graph_(std::move(graph)) {}
   const std::vector<TensorSpec>& inputs() const override { return specs_.inputs; }
   const std::vector<TensorSpec>& outputs() const override { return specs_.outputs; }
   std::size_t workspace_bytes() const override { return masked_at() + (masks() ? align_up(specs_.outputs[0].bytes()) : 0); }
@@ -87,7 +102,8 @@ class WrappedPlan final : public Plan {
     auto notes = graph_->notes();
     notes["conversions"] = problem_.backward ? "inverse deviation computed from the variance by a kernel of ours, timed with the op"
                                              : "variance computed from cuDNN's inverse deviation by a kernel of ours, timed with the op";
-    if (problem_.relu6) notes["relu6"] = problem_.backward ? "masked by a kernel of ours before the graph" : "clipped in place by a kernel of ours after the graph";
+    if (problem_.relu6)
+      notes["relu6"] = masks() ? "masked by a kernel of ours before the graph" : clips_ ? "clipped in place by a kernel of ours after the graph" : "in the graph";
     return notes;
   }
   Result<std::unique_ptr<Op>> bind(std::span<const Tensor> inputs, std::span<const Tensor> outputs, Region workspace, Stream& stream) override {
@@ -115,9 +131,9 @@ class WrappedPlan final : public Plan {
     } else {
       auto* variance = static_cast<float*>(outputs[2].region.data);
       out[2] = inverse_tensor;
-      after = [p = problem_, y = outputs[0].region.data, variance, inverse, native]() -> Status {
+      after = [p = problem_, clips = clips_, y = outputs[0].region.data, variance, inverse, native]() -> Status {
         if (auto s = enqueue_variance_from_inverse(inverse, variance, p.channels, native); !s) return s;
-        return p.relu6 ? enqueue_clip(p, y, native) : Status{};
+        return clips ? enqueue_clip(p, y, native) : Status{};
       };
     }
     auto graph = graph_->bind(in, out, {base, graph_->workspace_bytes()}, stream);
@@ -131,20 +147,28 @@ class WrappedPlan final : public Plan {
   std::size_t masked_at() const { return inverse_at() + align_up(sizeof(float) * static_cast<std::size_t>(problem_.channels)); }
   BatchNormProblem problem_;
   BatchNormSpecs specs_;
+  bool clips_;  ///< the forward's ReLU6 is ours
   std::unique_ptr<Plan> graph_;
 };
 
-constexpr std::string_view mask_prefix = "relu6_mask+", clip_suffix = "+clip";
-
-std::string decorated(const BatchNormProblem& p, std::string name) {
-  if (!p.relu6) return name;
-  return p.backward ? std::string(mask_prefix) + name : name + std::string(clip_suffix);
+/// How an algorithm's name says where ReLU6 comes in: text before and behind the configuration's name.
+struct Way {
+  std::string_view prefix, suffix;
+  bool fused = false, clips = false;
+  std::string name(const std::string& configuration) const { return std::string(prefix) + configuration + std::string(suffix); }
+};
+std::vector<Way> ways_of(const BatchNormProblem& p) {
+  if (!p.relu6) return {{}};
+  if (p.backward) return {{"relu6_mask+", "", false, false}};
+  return {{"", "", true, false}, {"", "+clip", false, true}};
 }
-Result<std::string> undecorated(const BatchNormProblem& p, std::string name) {
-  if (!p.relu6) return name;
-  if (p.backward && name.starts_with(mask_prefix)) return name.substr(mask_prefix.size());
-  if (!p.backward && name.ends_with(clip_suffix)) return name.substr(0, name.size() - clip_suffix.size());
-  return invalid_input("'" + name.substr(0, 60) + "' does not say how ReLU6 comes in: it should be " + decorated(p, "eng0"));
+/// The way that a name takes, and the rest of the name. The last way that fits is meant: every name fits an empty text.
+Result<std::pair<Way, std::string>> way_of(const BatchNormProblem& p, const std::string& name) {
+  const auto ways = ways_of(p);
+  for (auto way = ways.rbegin(); way != ways.rend(); ++way)
+    if (name.starts_with(way->prefix) && name.ends_with(way->suffix) && name.size() >= way->prefix.size() + way->suffix.size())
+      return std::pair{*way, name.substr(way->prefix.size(), name.size() - way->prefix.size() - way->suffix.size())};
+  return invalid_input("'" + name.substr(0, 60) + "' does not say how ReLU6 comes in: it should be like " + ways.front().name("eng0"));
 }
 
 class GraphProvider final : public Provider {
@@ -155,30 +179,41 @@ class GraphProvider final : public Provider {
   Result<std::vector<Offer>> offers(const Problem& problem, Device& device) const override {
     const auto p = parse_batch_norm(problem);
     if (!p) return tl::unexpected(p.error());
-    const auto found = search_for(*p, device);
-    if (!found && found.error().kind != Reason::Kind::unsupported) return tl::unexpected(found.error());
-    if (!found || found->candidates.empty())
-      return std::vector<Offer>{{{"cudnn_graph", "any", {}, {}},
-                                 found ? Reason{"no engine of cuDNN takes " + problem_id(problem), Reason::Kind::unsupported} : found.error()}};
-    auto offers = cudnn::make_offers(*found, rules_for(*p));
-    if (search_.has(Tier::t1))
-      for (const auto mode : cudnn::all_heuristic_modes) offers.push_back(cudnn::make_pick_offer(*found, mode, rules_for(*p)));
-    for (auto& offer : offers) offer.algorithm.name = decorated(*p, offer.algorithm.name);
-    return offers;
+    std::vector<Offer> all;
+    for (const Way& way : ways_of(*p)) {
+      const auto found = search_for(*p, way, device);
+      if (!found && found.error().kind != Reason::Kind::unsupported) return tl::unexpected(found.error());
+      if (!found || found->candidates.empty()) {
+        const Reason reason = found ? Reason{"no engine of cuDNN takes " + problem_id(problem), Reason::Kind::unsupported} : found.error();
+        // On a CPU one row says it all.
+        all.push_back({{"cudnn_graph", device.kind() == DeviceKind::cuda ? way.name("any") : "any", {}, {}}, reason});
+        if (device.kind() != DeviceKind::cuda) break;
+        continue;
+      }
+      auto offers = cudnn::make_offers(*found, rules_for(*p));
+      if (search_.has(Tier::t1))
+        for (const auto mode : cudnn::all_heuristic_modes) offers.push_back(cudnn::make_pick_offer(*found, mode, rules_for(*p)));
+      for (auto& offer : offers) {
+        offer.algorithm.name = way.name(offer.algorithm.name);
+        all.push_back(std::move(offer));
+      }
+    }
+    return all;
   }
 
   Result<std::unique_ptr<Plan>> plan(const Problem& problem, const Algorithm& algorithm, Device& device) const override {
     const auto p = parse_batch_norm(problem);
     if (!p) return tl::unexpected(p.error());
-    if (device.kind() != DeviceKind::cuda) return tl::unexpected(wrong_device(*p));
+    if (device.kind() != DeviceKind::cuda) return tl::unexpected(wrong_device());
     if (!algorithm.options.empty()) return invalid_input("'" + algorithm_id(algorithm).substr(0, 100) + "' has options; cudnn_graph has none here");
-    const auto name = undecorated(*p, algorithm.name);
-    if (!name) return tl::unexpected(name.error());
-    const auto graph = norm_graph(*p, alignment(*p, device));
+    const auto way_and_name = way_of(*p, algorithm.name);
+    if (!way_and_name) return tl::unexpected(way_and_name.error());
+    const auto& [way, name] = *way_and_name;
+    const auto graph = norm_graph(*p, way.fused, alignment(*p, device));
     if (!graph) return tl::unexpected(graph.error());
     std::map<std::string, std::string> notes;
-    auto configuration = cudnn::parse_configuration(*name);
-    if (const auto mode = cudnn::parse_pick_name(*name)) {
+    auto configuration = cudnn::parse_configuration(name);
+    if (const auto mode = cudnn::parse_pick_name(name)) {
       const auto target = cudnn::target_of(device);
       if (!target) return tl::unexpected(target.error());
       configuration = cudnn::pick(graph->graph, *target, *mode, rules_for(*p), device.configuration().sm_count_target);
@@ -189,11 +224,11 @@ class GraphProvider final : public Provider {
     if (!made) return made;
     const auto specs = batch_norm_specs(*p, p->layout);
     if (!specs) return tl::unexpected(specs.error());
-    return std::make_unique<WrappedPlan>(*p, *specs, std::move(*made));
+    return std::make_unique<WrappedPlan>(*p, *specs, way.clips, std::move(*made));
   }
 
  private:
-  static Reason wrong_device(const BatchNormProblem&) { return {"cudnn_graph batch norm exists for CUDA devices only", Reason::Kind::unsupported}; }
+  static Reason wrong_device() { return {"cudnn_graph batch norm exists for CUDA devices only", Reason::Kind::unsupported}; }
   static std::int64_t alignment(const BatchNormProblem& p, Device& device) {
     return std::min(cudnn::tensor_alignment(device.configuration(), p.storage), cudnn::tensor_alignment(device.configuration(), DataType::f32));
   }
@@ -203,9 +238,9 @@ class GraphProvider final : public Provider {
     if (p.storage == DataType::f32) rules.refuse = cudnn::refuse_reduced_precision;
     return rules;
   }
-  Result<cudnn::SearchResult> search_for(const BatchNormProblem& p, Device& device) const {
-    if (device.kind() != DeviceKind::cuda) return tl::unexpected(wrong_device(p));
-    const auto graph = norm_graph(p, alignment(p, device));
+  Result<cudnn::SearchResult> search_for(const BatchNormProblem& p, const Way& way, Device& device) const {
+    if (device.kind() != DeviceKind::cuda) return tl::unexpected(wrong_device());
+    const auto graph = norm_graph(p, way.fused, alignment(p, device));
     if (!graph) return tl::unexpected(graph.error());
     const auto target = cudnn::target_of(device);
     if (!target) return tl::unexpected(target.error());

@@ -18,7 +18,8 @@ class CudnnBatchNorm : public ::testing::Test {
     target_ = cudnn::Target::of_architecture("sm_90").value();
   }
   static cudnn::OperationGraph graph(const char* op, const std::string& types, const std::string& layout) {
-    auto made = normalization::norm_graph(parse_batch_norm({op, "mb32_c96_h56_w56", types, layout}).value(), 16);
+    const auto p = parse_batch_norm({op, "mb32_c96_h56_w56", types, layout}).value();
+    auto made = normalization::norm_graph(p, p.relu6 && !p.backward, 16);
     EXPECT_TRUE(made) << made.error().text;
     return made->graph;
   }
@@ -31,7 +32,7 @@ class CudnnBatchNorm : public ::testing::Test {
 const char* const all_types[] = {"f32_f32_strict", "f16_f32_strict", "bf16_f32_strict"};
 
 TEST_F(CudnnBatchNorm, SixEnginesCompiledAtRunTimeWithoutANote) {
-  for (const char* op : {"batch_norm_fwd", "batch_norm_bwd"})
+  for (const char* op : {"batch_norm_fwd", "batch_norm_relu6_fwd", "batch_norm_bwd"})
     for (const char* types : all_types)
       for (const char* layout : {"nhwc", "nchw"}) {
         const auto found = graph(op, types, layout);
@@ -59,7 +60,9 @@ TEST_F(CudnnBatchNorm, EngineZeroAndItsWorkspace) {
   const Row rows[] = {{"batch_norm_fwd", "f32_f32_strict", "nhwc", 135248, 22},    {"batch_norm_bwd", "f32_f32_strict", "nhwc", 135200, 23},
                       {"batch_norm_fwd", "f32_f32_strict", "nchw", 77205600, 22},  {"batch_norm_bwd", "f32_f32_strict", "nchw", 115740720, 23},
                       {"batch_norm_fwd", "f16_f32_strict", "nhwc", 68168, 29},     {"batch_norm_bwd", "f16_f32_strict", "nhwc", 134176, 35},
-                      {"batch_norm_fwd", "bf16_f32_strict", "nchw", 38603352, 29}, {"batch_norm_bwd", "bf16_f32_strict", "nchw", 57936944, 35}};
+                      {"batch_norm_fwd", "bf16_f32_strict", "nchw", 38603352, 29}, {"batch_norm_bwd", "bf16_f32_strict", "nchw", 57936944, 35},
+                      // ReLU6 in the graph costs no workspace.
+                      {"batch_norm_relu6_fwd", "f32_f32_strict", "nhwc", 135248, 22}, {"batch_norm_relu6_fwd", "f16_f32_strict", "nchw", 38603352, 29}};
   for (const auto& row : rows) {
     const auto found = graph(row.op, row.types, row.layout);
     const auto checked = cudnn::check(cudnn::describe_engine(found, target(), 0), {0, {}});
@@ -80,7 +83,7 @@ TEST_F(CudnnBatchNorm, WithoutTheDriverNothingIsCalledUnsupported) {
 }
 
 TEST_F(CudnnBatchNorm, BlockedLayoutsAndCpusAreOneRowWithTheReason) {
-  EXPECT_FALSE(normalization::norm_graph(parse_batch_norm({"batch_norm_fwd", "mb2_c32_h4_w4", "f32_f32_strict", "nchw16c"}).value(), 16));
+  EXPECT_FALSE(normalization::norm_graph(parse_batch_norm({"batch_norm_fwd", "mb2_c32_h4_w4", "f32_f32_strict", "nchw16c"}).value(), false, 16));
   const auto cpu = std::move(*make_cpu_device());
   for (const auto& operation : make_batch_norm_operations())
     for (const char* name : {"cudnn_graph", "cudnn_legacy", "cuda"}) {
@@ -95,6 +98,12 @@ TEST_F(CudnnBatchNorm, BlockedLayoutsAndCpusAreOneRowWithTheReason) {
 TEST_F(CudnnBatchNorm, NamesWithKernelsOfOursRoundTrip) {
   for (const std::string name : {"cudnn_graph:relu6_mask+eng0[ARRAY_SIZE_PER_THREAD=3;OCCUPANCY=1]", "cudnn_legacy:relu6_mask+ex:spatial_persistent"}) {
     const std::string id = "batch_norm_relu6_bwd/mb2_c3_h5_w5/f16_f32_strict/nhwc/" + name;
+    const auto parsed = parse_case_id(id);
+    ASSERT_TRUE(parsed) << parsed.error().text;
+    EXPECT_EQ(case_id(parsed->problem, parsed->algorithm), id);
+  }
+  for (const std::string name : {"eng0[OCCUPANCY=1]", "eng0[OCCUPANCY=1]+clip", "pick:heur_mode_a+clip"}) {
+    const std::string id = "batch_norm_relu6_fwd/mb2_c3_h5_w5/bf16_f32_strict/nchw/cudnn_graph:" + name;
     const auto parsed = parse_case_id(id);
     ASSERT_TRUE(parsed) << parsed.error().text;
     EXPECT_EQ(case_id(parsed->problem, parsed->algorithm), id);
