@@ -18,12 +18,11 @@ unfinished_test() {
 test_environment=(env -u GTEST_FILTER -u GTEST_OUTPUT -u GTEST_REPEAT -u GTEST_SHUFFLE -u GTEST_FAIL_FAST -u GTEST_TOTAL_SHARDS -u GTEST_COLOR OMP_DYNAMIC=false)
 
 # check_program FOLDER PROGRAM FILTER END_S [PREFIX...]: PREFIX is a tool to run it under. A test that crashes or hangs
-# is noted, and the rest run without it in a new process; a test that failed runs once more alone, because after a CUDA
-# error everything later in a process fails with it.
+# is noted, and the rest run without it in a new process.
 check_program() {
   local folder="$1" program="$2" filter="$3" end_s="$4"
   shift 4
-  local round limit name skip="" died="" begun="$SECONDS" out_of_time=no
+  local round limit name skip="" died="" begun="$SECONDS" out_of_time=no failed=() reason=""
   mkdir -p -- "$folder" && rm -f -- "$folder"/log*.txt "$folder"/result*.json
   for ((round = 1; round <= rounds_limit; round++)); do
     limit=$((end_s - SECONDS < test_limit_s ? end_s - SECONDS : test_limit_s))
@@ -43,15 +42,9 @@ check_program() {
     if [[ "$bounded_end" == exited ]]; then died+=" $name (crashed: code $bounded_code)"; else died+=" $name (no end in $limit s)"; fi
     skip="$({ tr ':' '\n' <<<"$skip" && printf '%s\n' "$name" && ended_tests "$folder/log-round.txt" OK && ended_tests "$folder/log-round.txt" FAILED && ended_tests "$folder/log-round.txt" SKIPPED; } | grep -v '^$' | sort -u | paste -s -d :)"
   done
-  local failed reason="" passed skipped count=0
+  local passed skipped count
   mapfile -t failed < <(ended_tests "$folder/log.txt" FAILED)
-  for name in "${failed[@]}"; do
-    reason+=" $name"
-    if ((++count <= 10 && ${#failed[@]} > 1)) && ((end_s - SECONDS > 5)) && (($# == 0)); then
-      run_bounded $((end_s - SECONDS < 60 ? end_s - SECONDS : 60)) 2 "$folder/log-alone.txt" "${test_environment[@]}" "$program" "--gtest_filter=$name"
-      [[ "$bounded_end" == exited && "$bounded_code" == 0 ]] && reason+=" (passes alone)"
-    fi
-  done
+  for name in "${failed[@]}"; do reason+=" $name"; done
   rm -f -- "$folder/log-round.txt"
   passed="$(ended_tests "$folder/log.txt" OK | wc -l)"
   skipped="$(ended_tests "$folder/log.txt" SKIPPED | wc -l)"
@@ -92,4 +85,22 @@ check_programs() {
     ) &
   done <"$work/device_tests"
   while (($(jobs -rp | wc -l) > 0)); do sleep 0.1; done
+  if (($# == 0)); then check_alone "$kind" "$end_s"; fi
+}
+
+# check_alone KIND END_S: what failed runs once more by itself, with nothing beside it: after a CUDA error everything
+# later in a process fails with it, and some tests are about time. It stays a failure; whether it passes alone is noted.
+check_alone() {
+  local kind="$1" end_s="$2" program filter folder name notes tried
+  while IFS=$'\t' read -r program filter; do
+    folder="$kind/$(basename -- "$program")"
+    [[ -r "$folder/log.txt" && "$(get_status "$folder" failed_tests 0)" != 0 && -z "$(get_status "$folder" alone)" ]] || continue
+    notes="" tried=0
+    while read -r name <&4; do
+      ((++tried <= 10 && end_s - SECONDS > 5)) || break
+      run_bounded $((end_s - SECONDS < 60 ? end_s - SECONDS : 60)) 2 "$folder/log-alone.txt" "${test_environment[@]}" "$programs/$program" "--gtest_filter=$name"
+      if [[ "$bounded_end" == exited && "$bounded_code" == 0 ]]; then notes+=" $name"; fi
+    done 4< <(ended_tests "$folder/log.txt" FAILED)
+    if ((tried > 0)); then set_status "$folder" "alone=passing alone:${notes:- none}" "reason=$(get_status "$folder" reason)${notes:+; passing alone:$notes}"; fi
+  done <"$work/device_tests"
 }
