@@ -4,15 +4,20 @@
 
 #include "bench/core/controls.hpp"
 #include "bench/suites/train_step_suite.hpp"
+#include "kernels/activation/activation.hpp"
 #include "kernels/bias_gradient/bias_gradient.hpp"
 #include "kernels/convolution/operation.hpp"
 #include "kernels/cublas/version.hpp"
 #include "kernels/cudnn/version.hpp"
 #include "kernels/device/onednn.hpp"
+#include "kernels/dropout/dropout.hpp"
 #include "kernels/fused_convolution/operation.hpp"
+#include "kernels/loss/loss.hpp"
+#include "kernels/loss/softmax.hpp"
 #include "kernels/matmul/matmul_operation.hpp"
 #include "kernels/matmul/operation.hpp"
 #include "kernels/normalization/batch_norm.hpp"
+#include "kernels/pooling/pooling.hpp"
 #include "kernels/reduction/sum.hpp"
 #include "kernels/scatter_add/scatter_add.hpp"
 
@@ -27,6 +32,11 @@ Registry make_registry(const std::filesystem::path& selections, const AlgorithmS
   registry.add(make_matmul_operation(search));
   for (auto& operation : make_batch_norm_operations(search)) registry.add(std::move(operation));
   registry.add(make_bias_gradient_operation(search));
+  for (auto& operation : make_pooling_operations(search)) registry.add(std::move(operation));
+  for (auto& operation : make_activation_operations(search)) registry.add(std::move(operation));
+  for (auto& operation : make_softmax_operations()) registry.add(std::move(operation));
+  registry.add(make_softmax_cross_entropy_operation());
+  for (auto& operation : make_dropout_operations()) registry.add(std::move(operation));
   registry.add(make_sum_operation());
   registry.add(make_scatter_add_operation());
   registry.add(make_train_step_operation(policies_from_files(selections)));
