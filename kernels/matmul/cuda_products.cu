@@ -8,6 +8,9 @@
 namespace detbench::products {
 namespace {
 
+/// One block for each multiprocessor of an H100 or H200.
+constexpr std::int64_t enough_blocks = 132;
+
 /// Where a finished part goes.
 enum class Join { store, add_atomically, keep_apart };
 
@@ -93,10 +96,14 @@ Status launch_tiles(const Call& call, float* partials) {
 template <class In, class Out, Join join>
 Status enqueue_tiles(const Call& call, float* partials) {
   const auto& g = call.gemm;
-  // Small outputs waste less of a small tile; the bits are the same.
+  // Large tiles read each operand less often, small ones waste less of a small output and make more blocks; the bits are
+  // the same.
+  const std::int64_t large_tiles = grid_of(g.m, g.n, g.k, join == Join::store ? g.k : call.chunk, 128).blocks();
   const auto sized = [&](auto a_transposed, auto b_transposed) {
     constexpr bool at = decltype(a_transposed)::value, bt = decltype(b_transposed)::value;
-    return g.m <= 32 || g.n <= 32 ? launch_tiles<In, Out, join, 32, at, bt>(call, partials) : launch_tiles<In, Out, join, 64, at, bt>(call, partials);
+    if (g.m <= 32 || g.n <= 32) return launch_tiles<In, Out, join, 32, at, bt>(call, partials);
+    if (g.m < 128 || g.n < 128 || large_tiles < enough_blocks) return launch_tiles<In, Out, join, 64, at, bt>(call, partials);
+    return launch_tiles<In, Out, join, 128, at, bt>(call, partials);
   };
   if (g.a_transposed) return g.b_transposed ? sized(std::true_type{}, std::true_type{}) : sized(std::true_type{}, std::false_type{});
   return g.b_transposed ? sized(std::false_type{}, std::true_type{}) : sized(std::false_type{}, std::false_type{});

@@ -194,7 +194,7 @@ TEST_F(GpuProducts, OursHaveTheCpusBits) {
   const auto matmul = make_matmul_operation();
   for (const char* types : {"f32_f32_strict", "f16_f32_strict", "bf16_f32_strict"}) {
     for (const char* layout : {"nn", "nt", "tn", "tt"})
-      for (const char* shape : {"m1_n1_k1", "m33_n17_k300", "m70_n100_k5000", "m32_n16_k40000"}) {
+      for (const char* shape : {"m1_n1_k1", "m33_n17_k300", "m70_n100_k5000", "m32_n16_k40000", "m1500_n1600_k130"}) {
         const Problem problem{"matmul", shape, types, layout};
         expect_equal(*matmul, problem, {"fixed_order", "direct", {}, {}}, {"fixed_order", "direct", {}, {}});
         for (const std::int64_t chunk : {7, 256, 1024}) {
@@ -237,6 +237,49 @@ TEST_F(GpuProducts, AtomicsDifferFromRunToRunAndTheFixedOrderDoesNot) {
   };
   EXPECT_EQ(distinct("split_k_fixed[CHUNK=1024]"), 1u);
   EXPECT_GT(distinct("split_k_atomic[CHUNK=1024]"), 1u) << "392 parts meet in every output";
+}
+
+TEST_F(GpuProducts, ACapturedRunGivesTheBitsOfALaunchedOne) {
+  const auto matmul = make_matmul_operation();
+  const Problem problem{"matmul", "m64_n48_k4096", "f32_f32_strict", "tn"};
+  const auto proposals = matmul->find_provider("cublaslt")->offers(problem, *device_);
+  ASSERT_TRUE(proposals) << proposals.error().text;
+  ASSERT_FALSE(proposals->front().unsupported) << proposals->front().unsupported->text;
+  for (const auto& algorithm : {proposals->front().algorithm, Algorithm{"cublas", "default", {{"workspace", "4MiB"}}, {}},
+                                Algorithm{"cublas", "default", {{"streams", "4"}, {"workspace", "32MiB"}}, {}}, Algorithm{"fixed_order", "direct", {}, {}},
+                                Algorithm{"cuda", "split_k_fixed[CHUNK=256]", {}, {}}}) {
+    SCOPED_TRACE(algorithm_id(algorithm));
+    auto plan = matmul->find_provider(algorithm.provider)->plan(problem, algorithm, *device_);
+    ASSERT_TRUE(plan) << plan.error().text;
+    const auto stream = std::move(*device_->make_stream());
+    std::vector<std::unique_ptr<Buffer>> buffers;
+    const auto memory = [&](std::size_t bytes) {
+      buffers.push_back(std::move(*device_->allocate(std::max<std::size_t>(64, bytes))));
+      return buffers.back()->region();
+    };
+    std::vector<Tensor> in, out;
+    for (const auto& spec : (*plan)->inputs()) {
+      in.push_back({spec, memory(spec.bytes())});
+      ASSERT_TRUE(device_->fill(in.back(), *matmul->fill(problem, spec, {InputFill::rounding, 6}), *stream));
+    }
+    for (const auto& spec : (*plan)->outputs()) out.push_back({spec, memory(spec.bytes())});
+    auto op = (*plan)->bind(in, out, memory((*plan)->workspace_bytes()), *stream);
+    ASSERT_TRUE(op) << op.error().text;
+    ASSERT_TRUE((*op)->enqueue());
+    const auto launched = device_->digest(out, *stream);
+    ASSERT_TRUE(launched) << launched.error().text;
+    ASSERT_TRUE(stream->wait());
+    ASSERT_TRUE(stream->begin_capture());
+    const auto enqueued = (*op)->enqueue();
+    auto captured = stream->end_capture();
+    ASSERT_TRUE(enqueued) << enqueued.error().text;
+    ASSERT_TRUE(captured) << captured.error().text;
+    for (const auto& tensor : out) ASSERT_TRUE(device_->poison(tensor.region, Poison::nan_pattern, 1, *stream));
+    ASSERT_TRUE((*captured)->enqueue(*stream));
+    const auto replayed = device_->digest(out, *stream);
+    ASSERT_TRUE(replayed) << replayed.error().text;
+    EXPECT_EQ(*launched, *replayed);
+  }
 }
 
 TEST_F(GpuProducts, AnUnalignedBufferIsDeclaredAsSuch) {

@@ -102,6 +102,7 @@ TEST(ProductTile, NarrowStorageHasTheCpusBits) {
 TEST(ProductTile, TheTilesSizeChangesNothing) {
   expect_the_cpus_bits<F32, 32, true, false>(DataType::f32, 100, 70, 90, 40, InputFill::wide);
   expect_the_cpus_bits<F32, 64, true, false>(DataType::f32, 100, 70, 90, 40, InputFill::wide);
+  expect_every_layout<F32, 128>(DataType::f32, 130, 129, 90, 40, InputFill::wide);
 }
 
 TEST(ProductTile, AnUnderflowToMinusZeroIsKept) {
