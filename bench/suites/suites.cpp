@@ -92,7 +92,7 @@ std::string suite_of(const std::string& op) {
   if (begins("dense_")) return "dense";
   if (begins("batch_norm")) return "batch_norm";
   if (begins("train_step")) return "train_step";
-  if (op == "sum" || op == "bias_grad") return "reduction";
+  if (op == "sum") return "reduction";
   if (op == "scatter_add") return "scatter_add";
   if (op == "control") return "control";
   return "other";
