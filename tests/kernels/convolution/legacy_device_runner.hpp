@@ -25,7 +25,7 @@ class DeviceRun {
     run->plan_ = std::move(*plan);
     std::vector<Tensor> in;
     for (const auto& spec : run->plan_->inputs()) {
-      const auto region = run->allocate(spec.bytes());
+      const auto region = run->allocate(spec.bytes(), size_of(spec.type));
       if (!region) return tl::unexpected(region.error());
       const auto fill = operation.fill(problem, spec, inputs);
       if (!fill) return tl::unexpected(fill.error());
@@ -33,11 +33,11 @@ class DeviceRun {
       if (auto status = device.fill(in.back(), *fill, *run->stream_); !status) return tl::unexpected(status.error());
     }
     for (const auto& spec : run->plan_->outputs()) {
-      const auto region = run->allocate(spec.bytes());
+      const auto region = run->allocate(spec.bytes(), size_of(spec.type));
       if (!region) return tl::unexpected(region.error());
       run->outputs_.push_back({spec, *region});
     }
-    const auto workspace = run->allocate(std::max<std::size_t>(64, run->plan_->workspace_bytes()));
+    const auto workspace = run->allocate(std::max<std::size_t>(64, run->plan_->workspace_bytes()), 64);
     if (!workspace) return tl::unexpected(workspace.error());
     run->workspace_ = *workspace;
     auto op = run->plan_->bind(in, run->outputs_, run->workspace_, *run->stream_);
@@ -76,8 +76,8 @@ class DeviceRun {
   Stream& stream() { return *stream_; }
 
  private:
-  Result<Region> allocate(std::size_t bytes) {
-    auto buffer = device_.allocate(bytes);
+  Result<Region> allocate(std::size_t bytes, std::size_t element_bytes) {
+    auto buffer = device_.allocate(bytes, element_bytes);
     if (!buffer) return tl::unexpected(buffer.error());
     buffers_.push_back(std::move(*buffer));
     return buffers_.back()->region();
