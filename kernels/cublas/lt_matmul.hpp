@@ -40,6 +40,8 @@ class LtMatmul final : public LtSource {
 
   Result<std::vector<int>> ids() override;
   Result<LtCapabilities> capabilities(int id) override;
+  /// In every mode: the best `most` of all algorithms, the best `most` that split no k, and the best configuration of each
+  /// algorithm by itself. An error only where none of these is answered.
   Result<std::vector<LtProposal>> heuristics(int most) override;
   LtVerdict check(const LtConfiguration& configuration) override;
 
@@ -52,7 +54,12 @@ class LtMatmul final : public LtSource {
  private:
   LtMatmul(const Library& library, cublasLtHandle_t handle, const Gemm& gemm, const LtTarget& target)
       : library_(library), handle_(handle), gemm_(gemm), target_(target) {}
+  struct Question {
+    bool splits = true;  ///< whether k may be split
+    int id = -1;         ///< the only algorithm to be looked at; -1: all
+  };
   Status describe();
+  Result<std::vector<LtProposal>> ask_heuristics(const Question& question, int most);
   Result<cublasLtMatmulAlgo_t> initialised(int id);
   Result<cublasLtMatmulAlgo_t> configured(const LtConfiguration& configuration);
   LtVerdict judge(const cublasLtMatmulAlgo_t& algo);

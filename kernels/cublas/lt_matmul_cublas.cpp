@@ -243,21 +243,32 @@ LtVerdict LtMatmul::check(const LtConfiguration& configuration) {
   return judge(*algo);
 }
 
-Result<std::vector<LtProposal>> LtMatmul::heuristics(int most) {
+Result<std::vector<LtProposal>> LtMatmul::ask_heuristics(const Question& question, int most) {
   Preference preference(library_);
   DETBENCH_CUBLAS_TRY(library_, cublasLtMatmulPreferenceCreate(&preference.handle));
-  const std::uint64_t cap = target_.workspace_cap_bytes;
-  DETBENCH_CUBLAS_TRY(library_, cublasLtMatmulPreferenceSetAttribute(preference.handle, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &cap, sizeof cap));
-  // Without these the library assumes 256 bytes, and no workspace at all without the line above.
+  const auto set = [&](cublasLtMatmulPreferenceAttributes_t attribute, auto value) -> Status {
+    DETBENCH_CUBLAS_TRY(library_, cublasLtMatmulPreferenceSetAttribute(preference.handle, attribute, &value, sizeof value));
+    return {};
+  };
+  // Without these the library assumes 256 bytes of alignment, and no workspace at all.
   const auto alignment = static_cast<std::uint32_t>(std::min<std::size_t>(target_.alignment_bytes, 256));
-  for (const auto attribute : {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
-                               CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES})
-    DETBENCH_CUBLAS_TRY(library_, cublasLtMatmulPreferenceSetAttribute(preference.handle, attribute, &alignment, sizeof alignment));
+  for (const Status& status :
+       {set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, static_cast<std::uint64_t>(target_.workspace_cap_bytes)),
+        set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment), set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignment),
+        set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignment), set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment),
+        question.splits ? Status{} : set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, std::uint32_t{0}),
+        question.id < 0 ? Status{} : set(CUBLASLT_MATMUL_PREF_SEARCH_MODE, static_cast<std::uint32_t>(CUBLASLT_SEARCH_LIMITED_BY_ALGO_ID))})
+    if (!status) return tl::unexpected(status.error());
   std::vector<cublasLtMatmulHeuristicResult_t> results(static_cast<std::size_t>(most));
+  if (question.id >= 0) {
+    const auto algo = initialised(question.id);
+    if (!algo) return tl::unexpected(algo.error());
+    for (auto& result : results) result.algo = *algo;  // how the library is told which algorithm is meant
+  }
   int count = 0;
   DETBENCH_CUBLAS_TRY(library_, cublasLtMatmulAlgoGetHeuristic(handle_, operation_, left_, right_, out_, out_, preference.handle, most, results.data(), &count));
   std::vector<LtProposal> proposals;
-  for (int i = 0; i < count; ++i) {
+  for (int i = 0; i < std::min(count, most); ++i) {
     const auto& result = results[static_cast<std::size_t>(i)];
     if (result.state != CUBLAS_STATUS_SUCCESS) continue;
     LtProposal proposal{read_configuration(result.algo), {}, judge(result.algo)};
@@ -265,6 +276,20 @@ Result<std::vector<LtProposal>> LtMatmul::heuristics(int most) {
     if (!rebuilt || std::memcmp(&*rebuilt, &result.algo, sizeof result.algo) != 0) proposal.bytes = hexadecimal(result.algo);
     proposals.push_back(std::move(proposal));
   }
+  return proposals;
+}
+
+Result<std::vector<LtProposal>> LtMatmul::heuristics(int most) {
+  auto proposals = ask_heuristics({}, most);
+  const auto add = [&](const Question& question, int count) {
+    auto more = ask_heuristics(question, count);
+    if (!more) return;  // this question has no answer here; the others may
+    if (!proposals) proposals = std::vector<LtProposal>();
+    proposals->insert(proposals->end(), std::make_move_iterator(more->begin()), std::make_move_iterator(more->end()));
+  };
+  add({false, -1}, most);
+  if (const auto all = ids())
+    for (const int id : *all) add({true, id}, 1);
   return proposals;
 }
 

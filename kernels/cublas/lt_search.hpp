@@ -46,7 +46,8 @@ class LtSource {
   virtual ~LtSource() = default;
   virtual Result<std::vector<int>> ids() = 0;
   virtual Result<LtCapabilities> capabilities(int id) = 0;
-  virtual Result<std::vector<LtProposal>> heuristics(int most) = 0;  ///< best first
+  /// What the heuristics propose in every mode they have, best first; `most` of each mode. May repeat itself.
+  virtual Result<std::vector<LtProposal>> heuristics(int most) = 0;
   virtual LtVerdict check(const LtConfiguration& configuration) = 0;
 };
 
@@ -59,7 +60,7 @@ struct LtCandidate {
   double waves = 0;
 };
 
-/// Proposals asked of the heuristics.
+/// Proposals asked of each mode of the heuristics.
 inline constexpr int lt_proposals = 32;
 /// Splits tried; 1 is no split.
 inline constexpr std::int32_t split_ladder[] = {1, 2, 3, 4, 8, 16};
