@@ -75,8 +75,8 @@ class Stream {
   /// From here to end_capture() work put on this stream is recorded instead of run. Unsupported on a CPU. What the
   /// calling thread may not do meanwhile (allocate, wait) fails and spoils the capture; other threads may do anything.
   /// end_capture() has to follow in any case, or the stream stays unusable.
-  virtual Status begin_capture() { return unsupported("this device runs work when it is enqueued: there is nothing to capture"); }
-  virtual Result<std::unique_ptr<CapturedWork>> end_capture() { return unsupported("this device runs work when it is enqueued: there is nothing to capture"); }
+  virtual Status begin_capture() { return unsupported("this device captures nothing"); }
+  virtual Result<std::unique_ptr<CapturedWork>> end_capture() { return unsupported("this device captures nothing"); }
   virtual void* native() const = 0;    ///< cudaStream_t, or nullptr on a CPU, where enqueue() runs at once
 };
 
