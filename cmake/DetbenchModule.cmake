@@ -55,8 +55,8 @@ function(detbench_module name)
   set_property(GLOBAL APPEND PROPERTY DETBENCH_MODULES ${name})
 endfunction()
 
-# detbench_shared(): every module in one shared library. Only the bundle wants it (DETBENCH_SHARED_TESTS): its test
-# programs would otherwise each hold their own copy of the kernels and outgrow it. The objects are the same.
+# detbench_shared(): every module in one shared library. Only the bundle wants it (DETBENCH_SHARED): its programs
+# would otherwise each hold their own copy of the kernels and outgrow it. The objects are the same.
 function(detbench_shared)
   get_property(modules GLOBAL PROPERTY DETBENCH_MODULES)
   set(objects "")

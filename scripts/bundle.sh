@@ -13,7 +13,7 @@
 #   --with-onednn    carries oneDNN too, where the build was made with it
 #
 # oneDNN is left out because it is larger than all the rest: its rows say so. glibc is the machine's, and so is the C++
-# library unless gpu_check.sh finds it missing or too old. vendor libraries are looked for when the program runs, in the
+# library unless gpu_check.sh finds it missing or too old. Vendor libraries are looked for when the program runs, in the
 # order of docs/gpu.md. The folder works wherever it is moved; this script moves a copy and tries it.
 #
 # Exit codes: 2 usage; 3 it could not be built, is over 60 MiB or does not run elsewhere.
@@ -71,11 +71,14 @@ while IFS=$'\t' read -r program filter; do
   printf 'tests/%s\t%s\n' "$name" "$filter" >>"$bundle/device_tests.txt"
 done <"$work/device_tests"
 
+# linked: of ldd's output a line per library: name, tab, path (empty where it was not found).
+linked() { sed -nE -e 's/^[[:space:]]*([^ ]+) => not found.*/\1\t/p' -e 's/^[[:space:]]*([^ ]+) => (\/.*) \(0x[0-9a-f]+\)$/\1\t\2/p'; }
+
 # What the programs are linked with. The machine's own: glibc. Not to be linked with: what is looked for at run time.
 for program in "$bundle"/bin/* "$bundle"/tests/*; do
-  while read -r library _ path _; do
+  while IFS=$'\t' read -r library path; do
     case "$library" in
-      linux-vdso.so* | */ld-linux* | libc.so.6 | libm.so.6 | libdl.so.2 | libpthread.so.0 | librt.so.1 | libresolv.so.2) continue ;;
+      libc.so.6 | libm.so.6 | libdl.so.2 | libpthread.so.0 | librt.so.1 | libresolv.so.2) continue ;;
       libcuda.so* | libcudart.so* | libcudnn* | libcublas* | libnvidia*) fail 3 "$(basename -- "$program") is linked with $library, which must be looked for when it runs" ;;
       libdnnl* | libOpenCL*) [[ "$with_onednn" == yes ]] || fail 3 "$(basename -- "$program") is linked with $library: take the preset bundle, or give --with-onednn" ;;
     esac
@@ -85,7 +88,7 @@ for program in "$bundle"/bin/* "$bundle"/tests/*; do
       *) target="$bundle/lib/$library" ;;
     esac
     [[ -e "$target" ]] || { strip --strip-unneeded -o "$target" -- "$path" 2>/dev/null || cp -L -- "$path" "$target"; }
-  done < <(ldd "$program" | sed 's/^[[:space:]]*//')
+  done < <(LD_LIBRARY_PATH="$from" ldd "$program" | linked)
   # Found beside the program wherever the folder lies, and nowhere on this machine.
   readelf -d "$program" | grep -E 'R(UN)?PATH' | grep -qF '[$ORIGIN/../lib]' ||
     fail 3 "$(basename -- "$program") does not look for its libraries in ../lib alone: build with -DCMAKE_BUILD_RPATH='\$ORIGIN/../lib', as the preset bundle does"
@@ -109,7 +112,7 @@ newest_symbol() {
 }
 bytes="$(du -sb --apparent-size -- "$bundle" | cut -f 1)"
 {
-  printf 'version=%s\n' "$("$from/detbench" --version | awk '{ print $2 }')"
+  printf 'version=%s\n' "$("$bundle/bin/detbench" --version | awk '{ print $2 }')"
   printf 'commit=%s\n' "$(git -C "$detbench_root" rev-parse HEAD 2>/dev/null || echo unknown)"
   printf 'local_changes=%s\n' "$(git -C "$detbench_root" diff --quiet HEAD 2>/dev/null && echo no || echo yes)"
   printf 'built_utc=%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
@@ -135,7 +138,7 @@ while IFS=$'\t' read -r program filter; do
   grep -q '^  ' "$work/list" || fail 3 "$program has no test that its filter selects: $filter"
   printf '%s ' "$(basename -- "$program"): $(grep -c '^  ' "$work/list")" >>"$work/counts"
 done <"$moved/device_tests.txt"
-foreign="$(elsewhere ldd "$moved/bin/detbench" | awk '/=> \// { print $1, $3 }' | while read -r library path; do
+foreign="$(elsewhere ldd "$moved/bin/detbench" | linked | while IFS=$'\t' read -r library path; do
   [[ ! -e "$moved/lib/$library" || "$path" == "$moved"/* ]] || printf '%s ' "$path"
 done)"
 [[ -z "$foreign" ]] || fail 3 "the moved program takes these from elsewhere: $foreign"

@@ -81,13 +81,16 @@ write_status_json() {
 # check_identity: the state of another program or another device must not be added to.
 check_identity() {
   local mine
-  mine="$(printf 'program_sha256=%s\nbackend=%s\nprofile=%s\ndevice=%s\n' "$(sha256sum <"$detbench" | cut -d ' ' -f 1)" "$backend" "$profile" "$(device_name)")"
+  mine="$(printf 'program_sha256=%s\nbackend=%s\nprofile=%s\ndevice=%s\n' "$(program_hash)" "$backend" "$profile" "$(device_name)")"
   if [[ -e identity && "$(<identity)" != "$mine" ]]; then
     diff <(printf '%s\n' "$mine") identity | sed -n 's/^[<>]/  &/p' >&2 || true
     fail 2 "the journal belongs to another program, profile or device (< here, > journal): results must not be mixed, so start without --journal"
   fi
   printf '%s\n' "$mine" >identity
 }
+
+# program_hash: of the program and, in a bundle, of the library that holds nearly all of it.
+program_hash() { cat -- "$detbench" "$programs"/{,lib/}libdetbench_shared.so 2>/dev/null | sha256sum | cut -d ' ' -f 1; }
 
 # device_name: the GPU and its driver, or the CPU.
 device_name() {
