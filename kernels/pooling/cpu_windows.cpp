@@ -1,18 +1,15 @@
-// Pooling over windows on the CPU: a row of pixels at a time, channels innermost, so that loops vectorize. Each element
-// sees its terms in the order of windows.hpp, whatever the number of threads.
+// Pooling over windows on the CPU: for one row of windows, one position within the window after another, so that the inner
+// loop goes along the row and vectorizes in either layout. Each element sees its terms in the order of windows.hpp, whatever
+// the number of threads: for a window that is row-major over its positions; for a pixel, windows to the right come later, in
+// which it lies further left, so positions go from right to left.
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "kernels/pooling/window_parts.hpp"
 
 namespace detbench::pooling {
 namespace {
-
-struct Rows {
-  const Windows& w;
-  std::int64_t input(std::int64_t n, std::int32_t y, std::int32_t x) const { return ((n * w.ih + y) * w.iw + x) * w.channels; }
-  std::int64_t output(std::int64_t n, std::int32_t y, std::int32_t x) const { return ((n * w.oh + y) * w.ow + x) * w.channels; }
-};
 
 /// Calls f(image, row) for every row, rows shared out among the threads.
 template <class F>
@@ -21,83 +18,114 @@ void for_rows(std::int64_t images, std::int32_t rows, F&& f) {
   for (std::int64_t task = 0; task < images * rows; ++task) f(task / rows, static_cast<std::int32_t>(task % rows));
 }
 
+const float* pixels_at(const Windows& w, const float* x, std::int64_t n, std::int32_t y) { return x + (n * w.ih + y) * w.iw * w.channels; }
+template <class T>
+T* outputs_at(const Windows& w, T* y, std::int64_t n, std::int32_t row) {
+  return y + (n * w.oh + row) * w.ow * w.channels;
+}
+
+/// Calls f(pixel, output) for every window of a row whose position `s` lies inside the image: indices of elements within the row
+/// of pixels and the row of outputs.
+template <class F>
+[[gnu::always_inline]] inline void along_row(const Windows& w, std::int32_t s, F&& f) {
+  const std::int32_t shift = s - w.pl;  // pixel = window * sw + shift
+  const std::int32_t first = shift < 0 ? (-shift + w.sw - 1) / w.sw : 0;
+  const std::int32_t last = std::min(w.ow, w.iw - 1 - shift >= 0 ? (w.iw - 1 - shift) / w.sw + 1 : 0);
+  if (w.channels == 1) {  // planes: strides that a compiler knows vectorize
+    if (w.sw == 1)
+      for (std::int64_t o = first; o < last; ++o) f(o + shift, o);
+    else if (w.sw == 2)
+      for (std::int64_t o = first; o < last; ++o) f(o * 2 + shift, o);
+    else
+      for (std::int64_t o = first; o < last; ++o) f(o * w.sw + shift, o);
+    return;
+  }
+  for (std::int32_t o = first; o < last; ++o) {
+    const std::int64_t pixel = (std::int64_t{o} * w.sw + shift) * w.channels, output = std::int64_t{o} * w.channels;
+    for (std::int64_t c = 0; c < w.channels; ++c) f(pixel + c, output + c);
+  }
+}
+
 void max_forward(const Windows& w, const float* x, float* y, WindowPosition* winners) {
-  const Rows at{w};
+  const auto elements = static_cast<std::size_t>(w.ow * w.channels);
   for_rows(w.images, w.oh, [&](std::int64_t n, std::int32_t row) {
-    std::vector<float> best(static_cast<std::size_t>(w.channels));
-    std::vector<WindowPosition> winner(static_cast<std::size_t>(w.channels));
+    // What nothing beats: the first position that exists, should every pixel be minus infinity.
+    std::vector<float> best(elements, -std::numeric_limits<float>::infinity());
+    std::vector<std::int32_t> winner(elements);
     const Range rows = pixels_of(row, w.sh, w.pt, w.kh, w.ih);
-    for (std::int32_t column = 0; column < w.ow; ++column) {
-      const Range columns = pixels_of(column, w.sw, w.pl, w.kw, w.iw);
-      bool first = true;
-      for (std::int32_t r = rows.first; r < rows.last; ++r)
-        for (std::int32_t s = columns.first; s < columns.last; ++s, first = false) {
-          const float* pixel = x + at.input(n, r, s);
-          const auto position = static_cast<WindowPosition>((r - (row * w.sh - w.pt)) * w.kw + (s - (column * w.sw - w.pl)));
-          for (std::int64_t c = 0; c < w.channels; ++c) {
-            const bool takes = first || beats(pixel[c], best[c]);
-            best[c] = takes ? pixel[c] : best[c];
-            winner[c] = takes ? position : winner[c];
-          }
-        }
-      if (y) std::copy(best.begin(), best.end(), y + at.output(n, row, column));
-      if (winners) std::copy(winner.begin(), winner.end(), winners + at.output(n, row, column));
+    for (std::int32_t o = 0; o < w.ow; ++o) {
+      const std::int32_t column = pixels_of(o, w.sw, w.pl, w.kw, w.iw).first - (o * w.sw - w.pl);
+      std::fill_n(winner.begin() + o * w.channels, w.channels, (rows.first - (row * w.sh - w.pt)) * w.kw + column);
     }
+    float* b = best.data();
+    std::int32_t* won = winner.data();
+    for (std::int32_t r = rows.first; r < rows.last; ++r)
+      for (std::int32_t s = 0; s < w.kw; ++s) {
+        const float* pixels = pixels_at(w, x, n, r);
+        const std::int32_t position = (r - (row * w.sh - w.pt)) * w.kw + s;
+        along_row(w, s, [=](std::int64_t pixel, std::int64_t output) {
+          const float value = pixels[pixel];
+          const bool takes = beats(value, b[output]);
+          b[output] = takes ? value : b[output];
+          won[output] = takes ? position : won[output];
+        });
+      }
+    if (y) std::copy(best.begin(), best.end(), outputs_at(w, y, n, row));
+    if (winners) std::transform(winner.begin(), winner.end(), outputs_at(w, winners, n, row), [](std::int32_t v) { return static_cast<WindowPosition>(v); });
   });
 }
 
 void max_gather(const Windows& w, const WindowPosition* winners, const float* dy, float* dx) {
-  const Rows at{w};
   for_rows(w.images, w.ih, [&](std::int64_t n, std::int32_t row) {
+    float* sums = dx + (n * w.ih + row) * w.iw * w.channels;
+    std::fill_n(sums, w.iw * w.channels, 0.0f);
     const Range rows = windows_over(row, w.sh, w.pt, w.kh, w.oh);
-    for (std::int32_t column = 0; column < w.iw; ++column) {
-      const Range columns = windows_over(column, w.sw, w.pl, w.kw, w.ow);
-      float* sum = dx + at.input(n, row, column);
-      std::fill(sum, sum + w.channels, 0.0f);
-      for (std::int32_t r = rows.first; r < rows.last; ++r)
-        for (std::int32_t s = columns.first; s < columns.last; ++s) {
-          const std::int64_t out = at.output(n, r, s);
-          const int position = (row - (r * w.sh - w.pt)) * w.kw + (column - (s * w.sw - w.pl));
-          for (std::int64_t c = 0; c < w.channels; ++c)
-            if (winners[out + c] == position) sum[c] += dy[out + c];
-        }
-    }
+    for (std::int32_t r = rows.first; r < rows.last; ++r)
+      for (std::int32_t s = w.kw - 1; s >= 0; --s) {
+        const WindowPosition* won = outputs_at(w, winners, n, r);
+        const float* gradients = outputs_at(w, dy, n, r);
+        const std::int32_t position = (row - (r * w.sh - w.pt)) * w.kw + s;
+        // A sum that began at +0 is never -0, so adding +0 leaves it as it is.
+        along_row(w, s, [=](std::int64_t pixel, std::int64_t output) {
+          const float gradient = gradients[output];  // loaded whether or not it is won: a conditional load does not vectorize
+          sums[pixel] += won[output] == position ? gradient : 0.0f;
+        });
+      }
   });
 }
 
 void average_forward(const Windows& w, const float* x, float* y) {
-  const Rows at{w};
   for_rows(w.images, w.oh, [&](std::int64_t n, std::int32_t row) {
+    float* sums = outputs_at(w, y, n, row);
+    std::fill_n(sums, w.ow * w.channels, 0.0f);
     const Range rows = pixels_of(row, w.sh, w.pt, w.kh, w.ih);
-    for (std::int32_t column = 0; column < w.ow; ++column) {
-      const Range columns = pixels_of(column, w.sw, w.pl, w.kw, w.iw);
-      float* sum = y + at.output(n, row, column);
-      std::fill(sum, sum + w.channels, 0.0f);
-      for (std::int32_t r = rows.first; r < rows.last; ++r)
-        for (std::int32_t s = columns.first; s < columns.last; ++s) {
-          const float* pixel = x + at.input(n, r, s);
-          for (std::int64_t c = 0; c < w.channels; ++c) sum[c] += pixel[c];
-        }
-      const float divisor = divisor_of(w, row, column);
-      for (std::int64_t c = 0; c < w.channels; ++c) sum[c] /= divisor;
+    for (std::int32_t r = rows.first; r < rows.last; ++r)
+      for (std::int32_t s = 0; s < w.kw; ++s) {
+        const float* pixels = pixels_at(w, x, n, r);
+        along_row(w, s, [=](std::int64_t pixel, std::int64_t output) { sums[output] += pixels[pixel]; });
+      }
+    for (std::int32_t o = 0; o < w.ow; ++o) {
+      const float divisor = divisor_of(w, row, o);
+      for (std::int64_t c = 0; c < w.channels; ++c) sums[o * w.channels + c] /= divisor;
     }
   });
 }
 
 void average_gather(const Windows& w, const float* dy, float* dx) {
-  const Rows at{w};
   for_rows(w.images, w.ih, [&](std::int64_t n, std::int32_t row) {
+    float* sums = dx + (n * w.ih + row) * w.iw * w.channels;
+    std::fill_n(sums, w.iw * w.channels, 0.0f);
+    std::vector<float> shares(static_cast<std::size_t>(w.ow * w.channels));
     const Range rows = windows_over(row, w.sh, w.pt, w.kh, w.oh);
-    for (std::int32_t column = 0; column < w.iw; ++column) {
-      const Range columns = windows_over(column, w.sw, w.pl, w.kw, w.ow);
-      float* sum = dx + at.input(n, row, column);
-      std::fill(sum, sum + w.channels, 0.0f);
-      for (std::int32_t r = rows.first; r < rows.last; ++r)
-        for (std::int32_t s = columns.first; s < columns.last; ++s) {
-          const float* share = dy + at.output(n, r, s);
-          const float divisor = divisor_of(w, r, s);
-          for (std::int64_t c = 0; c < w.channels; ++c) sum[c] += share[c] / divisor;
-        }
+    for (std::int32_t r = rows.first; r < rows.last; ++r) {
+      const float* gradients = outputs_at(w, dy, n, r);
+      for (std::int32_t o = 0; o < w.ow; ++o) {
+        const float divisor = divisor_of(w, r, o);
+        for (std::int64_t i = o * w.channels; i < (o + 1) * w.channels; ++i) shares[static_cast<std::size_t>(i)] = gradients[i] / divisor;
+      }
+      const float* share = shares.data();
+      for (std::int32_t s = w.kw - 1; s >= 0; --s)
+        along_row(w, s, [=](std::int64_t pixel, std::int64_t output) { sums[pixel] += share[output]; });
     }
   });
 }

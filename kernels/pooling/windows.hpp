@@ -66,7 +66,7 @@ DETBENCH_HOST_DEVICE std::int64_t offset_of(const Place<Index>& p, std::int32_t 
 }
 
 /// Whether a later element takes the place of the best so far: the first of equals wins, and the first NaN stays.
-DETBENCH_HOST_DEVICE inline bool beats(float value, float best) { return value > best || (value != value && best == best); }
+DETBENCH_HOST_DEVICE inline bool beats(float value, float best) { return (value > best) | ((value != value) & (best == best)); }
 
 /// What a window divides by.
 DETBENCH_HOST_DEVICE inline float divisor_of(const Windows& w, std::int32_t y, std::int32_t x) {
