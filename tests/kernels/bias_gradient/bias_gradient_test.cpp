@@ -150,6 +150,20 @@ TEST_F(GpuBiasGradient, EveryProposalOfTheHeuristicsMeetsTheReference) {
     EXPECT_GE(verify_offers({"bias_grad", "mb32_c96_h28_w28", "bf16_f32_strict", "nhwc"}, *device_, fill, 2, {Tier::t0, Tier::t1}), 3);
 }
 
+TEST_F(GpuBiasGradient, ReplaysOfACaptureAreRightEveryTime) {
+  const auto operation = make_bias_gradient_operation();
+  const Problem problem{"bias_grad", "mb3_c37_h19_w9", "f32_f32_strict", "nhwc"};
+  const Inputs inputs{InputFill::exact, 3};
+  const auto reference = operation->reference(problem, inputs);
+  for (const auto& [provider, name] : {std::pair{"fixed_order", "chunk_tree"}, {"cuda", "atomic"}, {"cuda", "block_atomic"}}) {
+    const Algorithm algorithm{provider, name, {}, {}};
+    const auto run = run_case(*operation, problem, algorithm, *device_, inputs, 3, testing::How::captured);
+    ASSERT_TRUE(run) << name << ": " << run.error().text;
+    const auto found = (*reference)->check(algorithm, run->outputs);
+    EXPECT_TRUE(found && found->passed) << name << ": " << (found ? found->reason : found.error().text);
+  }
+}
+
 TEST_F(GpuBiasGradient, FixedOrderGivesTheCpusBits) {
   const auto operation = make_bias_gradient_operation();
   const auto host = cpu(2);

@@ -15,7 +15,10 @@ struct CaseRun {
   Digest digest;
 };
 
-inline Result<CaseRun> run_plan(const Operation& operation, const Problem& problem, Plan& plan, Device& device, const Inputs& inputs, int runs = 1) {
+enum class How { launched, captured };  ///< captured: each run replays what was recorded once (a CUDA graph)
+
+inline Result<CaseRun> run_plan(const Operation& operation, const Problem& problem, Plan& plan, Device& device, const Inputs& inputs, int runs = 1,
+                                How how = How::launched) {
   if (auto s = device.activate(); !s) return tl::unexpected(s.error());
   auto stream = device.make_stream();
   if (!stream) return tl::unexpected(stream.error());
@@ -44,6 +47,16 @@ inline Result<CaseRun> run_plan(const Operation& operation, const Problem& probl
   if (!workspace) return tl::unexpected(workspace.error());
   auto op = plan.bind(sources, targets, *workspace, **stream);
   if (!op) return tl::unexpected(op.error());
+  std::unique_ptr<CapturedWork> recorded;
+  if (how == How::captured) {
+    if (auto s = (*stream)->wait(); !s) return tl::unexpected(s.error());
+    if (auto s = (*stream)->begin_capture(); !s) return tl::unexpected(s.error());
+    const auto queued = (*op)->enqueue();
+    auto work = (*stream)->end_capture();
+    if (!queued) return tl::unexpected(queued.error());
+    if (!work) return tl::unexpected(work.error());
+    recorded = std::move(*work);
+  }
   for (int run = 0; run < runs; ++run) {
     // Another poison each time: a read of what nobody wrote then shows as a difference or a NaN.
     const Poison poison = run % 2 == 0 ? Poison::nan_pattern : Poison::random;
@@ -51,7 +64,7 @@ inline Result<CaseRun> run_plan(const Operation& operation, const Problem& probl
       if (auto s = device.poison(target.region, poison, 1, **stream); !s) return tl::unexpected(s.error());
     if (auto s = device.poison(*workspace, poison, 2, **stream); !s) return tl::unexpected(s.error());
     if (auto s = (*op)->reset(); !s) return tl::unexpected(s.error());
-    if (auto s = (*op)->enqueue(); !s) return tl::unexpected(s.error());
+    if (auto s = recorded ? recorded->enqueue(**stream) : (*op)->enqueue(); !s) return tl::unexpected(s.error());
   }
   CaseRun found;
   for (const auto& target : targets) {
@@ -69,12 +82,12 @@ inline Result<CaseRun> run_plan(const Operation& operation, const Problem& probl
 }
 
 inline Result<CaseRun> run_case(const Operation& operation, const Problem& problem, const Algorithm& algorithm, Device& device,
-                                const Inputs& inputs, int runs = 1) {
+                                const Inputs& inputs, int runs = 1, How how = How::launched) {
   const Provider* provider = operation.find_provider(algorithm.provider);
   if (provider == nullptr) return invalid_input("no provider " + algorithm.provider);
   auto plan = provider->plan(problem, algorithm, device);
   if (!plan) return tl::unexpected(plan.error());
-  return run_plan(operation, problem, **plan, device, inputs, runs);
+  return run_plan(operation, problem, **plan, device, inputs, runs, how);
 }
 
 }  // namespace detbench::testing

@@ -83,6 +83,22 @@ TEST_P(GpuBatchNorm, FixedOrderGivesTheCpusBits) {
         }
 }
 
+TEST_P(GpuBatchNorm, ReplaysOfACaptureGiveTheSameBits) {
+  const auto norm = operation({Tier::t0});
+  for (const char* layout : {"nhwc", "nchw"}) {
+    const Problem problem{GetParam(), "mb3_c37_h19_w9", "f16_f32_strict", layout};
+    const Inputs inputs{InputFill::rounding, 3};
+    const Algorithm fixed{"fixed_order", "chunks", {}, {}};
+    const auto launched = run_case(*norm, problem, fixed, *device_, inputs), replayed = run_case(*norm, problem, fixed, *device_, inputs, 3, testing::How::captured);
+    ASSERT_TRUE(launched && replayed) << (launched ? replayed.error().text : launched.error().text);
+    EXPECT_EQ(to_hex(replayed->digest), to_hex(launched->digest)) << layout;
+    const auto atomic = run_case(*norm, problem, {"cuda", "atomic", {}, {}}, *device_, inputs, 3, testing::How::captured);
+    ASSERT_TRUE(atomic) << atomic.error().text;
+    const auto found = (*norm->reference(problem, inputs))->check({"cuda", "atomic", {}, {}}, atomic->outputs);
+    EXPECT_TRUE(found && found->passed) << "accumulators are zeroed in every replay: " << (found ? found->reason : found.error().text);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(BatchNorm, GpuBatchNorm,
                          ::testing::Values("batch_norm_fwd", "batch_norm_bwd", "batch_norm_relu6_fwd", "batch_norm_relu6_bwd"),
                          [](const auto& info) { return std::string(info.param); });
