@@ -17,6 +17,8 @@ class Handle {
   /// says never reaches an arm whose name does not say it. A lock keeps handles apart; other threads must not write the
   /// environment meanwhile (a rule of setenv).
   static Result<std::unique_ptr<Handle>> make(const std::string& workspace_config = "");
+  /// The same with a library that the caller keeps: tests give one of their own.
+  static Result<std::unique_ptr<Handle>> make(const Library& library, const std::string& workspace_config);
   Handle(const Handle&) = delete;
   ~Handle();
 

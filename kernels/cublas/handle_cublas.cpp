@@ -36,7 +36,10 @@ class ScopedVariable {
 Result<std::unique_ptr<Handle>> Handle::make(const std::string& workspace_config) {
   const auto loaded = library();
   if (!loaded) return tl::unexpected(loaded.error());
-  const Library& library = **loaded;
+  return make(**loaded, workspace_config);
+}
+
+Result<std::unique_ptr<Handle>> Handle::make(const Library& library, const std::string& workspace_config) {
   static std::mutex one_at_a_time;
   const std::lock_guard lock(one_at_a_time);
   const ScopedVariable variable("CUBLAS_WORKSPACE_CONFIG", workspace_config);

@@ -35,6 +35,8 @@ class LtMatmul final : public LtSource {
  public:
   /// Needs a device: the library makes no handle without one.
   static Result<std::unique_ptr<LtMatmul>> make(const Gemm& gemm, const LtTarget& target);
+  /// The same with a library and a handle that the caller keeps: tests give a library of their own.
+  static Result<std::unique_ptr<LtMatmul>> make(const Library& library, cublasLtHandle_t handle, const Gemm& gemm, const LtTarget& target);
   LtMatmul(const LtMatmul&) = delete;
   ~LtMatmul() override;
 

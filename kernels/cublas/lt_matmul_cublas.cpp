@@ -71,7 +71,11 @@ Result<std::unique_ptr<LtMatmul>> LtMatmul::make(const Gemm& gemm, const LtTarge
   if (!loaded) return tl::unexpected(loaded.error());
   const auto handle = shared_handle(**loaded);
   if (!handle) return tl::unexpected(handle.error());
-  std::unique_ptr<LtMatmul> matmul(new LtMatmul(**loaded, *handle, gemm, target));
+  return make(**loaded, *handle, gemm, target);
+}
+
+Result<std::unique_ptr<LtMatmul>> LtMatmul::make(const Library& library, cublasLtHandle_t handle, const Gemm& gemm, const LtTarget& target) {
+  std::unique_ptr<LtMatmul> matmul(new LtMatmul(library, handle, gemm, target));
   if (auto status = matmul->describe(); !status) return tl::unexpected(status.error());
   return matmul;
 }
