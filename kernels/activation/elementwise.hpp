@@ -58,7 +58,7 @@ struct Sum {
 
 /// Calls f with the functor of a kind.
 template <class F>
-auto with_functor(Kind kind, const Arrays& arrays, F&& f) {
+[[gnu::always_inline]] inline auto with_functor(Kind kind, const Arrays& arrays, F&& f) {
   switch (kind) {
     case Kind::relu6_forward: return f(Relu6Forward{arrays});
     case Kind::relu6_backward: return f(Relu6Backward{arrays});
