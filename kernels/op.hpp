@@ -73,6 +73,9 @@ class Provider {
   virtual Result<std::vector<Offer>> offers(const Problem& problem, Device& device) const = 0;
   /// Prepares an algorithm by name; `algorithm` may come from parse_case_id (name and options only).
   virtual Result<std::unique_ptr<Plan>> plan(const Problem& problem, const Algorithm& algorithm, Device& device) const = 0;
+  /// The row of one algorithm that is asked for by name (name and options only) and that a search which goes only so far
+  /// does not list: its claim, bound and notes, as offers() would give them. nullopt: offers() lists all there are.
+  virtual std::optional<Offer> offer_by_name(const Problem&, const Algorithm&, Device&) const { return std::nullopt; }
 };
 
 /// What verify found (METHOD section 2).

@@ -40,6 +40,9 @@ class ProviderWithPlans final : public Provider {
   ProviderWithPlans(const Provider& provider, const PlansAhead& plans) : provider_(provider), plans_(plans) {}
   std::string_view name() const override { return provider_.name(); }
   Result<std::vector<Offer>> offers(const Problem& problem, Device& device) const override { return provider_.offers(problem, device); }
+  std::optional<Offer> offer_by_name(const Problem& problem, const Algorithm& algorithm, Device& device) const override {
+    return provider_.offer_by_name(problem, algorithm, device);
+  }
   Result<std::unique_ptr<Plan>> plan(const Problem& problem, const Algorithm& algorithm, Device& device) const override {
     if (auto ready = plans_.find(problem, algorithm, device.configuration()))
       return std::make_unique<SharedPlan>(ready, ready->built_in_s().value_or(0));

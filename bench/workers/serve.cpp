@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "bench/core/plans_ahead.hpp"
@@ -87,6 +88,12 @@ class Server {
     if (!operation) return error_reply(operation.error());
     auto where = device({});
     if (!where) return error_reply(where.error());
+    std::optional<Algorithm> named;
+    if (request.contains("named")) {
+      auto algorithm = read_algorithm(request["named"]);
+      if (!algorithm) return error_reply(algorithm.error());
+      named = std::move(*algorithm);
+    }
     Json offers = Json::array();
     for (const auto& provider : (*operation)->providers()) {
       auto offered = provider->offers(*problem, **where);
@@ -96,6 +103,10 @@ class Server {
         continue;
       }
       for (const auto& offer : *offered) offers.push_back(to_json(offer));
+      if (!named || named->provider != provider->name()) continue;
+      const auto listed = [&](const Offer& offer) { return algorithm_id(offer.algorithm) == algorithm_id(*named); };
+      if (std::any_of(offered->begin(), offered->end(), listed)) continue;
+      if (const auto offer = provider->offer_by_name(*problem, *named, **where)) offers.push_back(to_json(*offer));
     }
     const auto cost = (*operation)->cost(*problem);
     return {{"offers", offers}, {"flops", cost.flops}, {"bytes", cost.bytes}};

@@ -80,7 +80,9 @@ Status Sweep::list(Comparison& comparison) {
   if (auto old = done_.find(key); old != done_.end()) {
     reply = old->second;
   } else {
-    auto answer = ask({{"do", "list"}, {"problem", comparison.id}}, settings_.arm_timeout_s);
+    Json request{{"do", "list"}, {"problem", comparison.id}};
+    if (settings_.named && comparison.planned.problem == settings_.named->problem) request["named"] = to_json(settings_.named->algorithm);
+    auto answer = ask(request, settings_.arm_timeout_s);
     if (!answer && interrupted()) return {};
     // A listing that crashed is a row of its own: which provider did it cannot be told from outside.
     if (!answer) answer = Json{{"error", {{"kind", "failed"}, {"text", "listing the algorithms failed: " + answer.error().reason}}}};

@@ -1,5 +1,6 @@
 #include "kernels/convolution/graph_cudnn.hpp"
 
+#include <limits>
 #include <set>
 
 #include "kernels/convolution/operation.hpp"
@@ -23,6 +24,29 @@ std::optional<Restated> restate(const ConvolutionProblem& p) {
   auto form = symmetric_form(p);
   std::string prefix = form.by_hand.any() ? "pad+" : "sym+";
   return Restated{std::move(form), std::move(prefix)};
+}
+
+/// A configuration's name, taken apart.
+struct ConfigurationName {
+  std::optional<Restated> restated;  ///< with a prefix
+  cudnn::Configuration configuration;
+};
+
+Result<ConfigurationName> read_name(const ConvolutionProblem& p, std::string_view name) {
+  ConfigurationName read;
+  for (const std::string_view prefix : {"pad+", "sym+"}) {
+    if (!name.starts_with(prefix)) continue;
+    read.restated = restate(p);
+    if (!read.restated || read.restated->prefix != prefix)
+      return unsupported(std::string(prefix) + "... does not exist for " + problem_id(to_problem(p)) +
+                         (read.restated ? ": " + read.restated->prefix + " does" : ": its pads are equal"));
+    name.remove_prefix(prefix.size());
+    break;
+  }
+  auto configuration = cudnn::parse_configuration(name);
+  if (!configuration) return tl::unexpected(configuration.error());
+  read.configuration = std::move(*configuration);
+  return read;
 }
 
 /// The accumulator of an engine with the REDUCED_PRECISION_REDUCTION note has the storage's precision, as far as the note
@@ -59,17 +83,20 @@ class CudnnGraphConvolution final : public Provider {
     if (const auto mode = cudnn::parse_pick_name(name)) return plan_pick(*p, *mode, device);
     if (name.starts_with("pick:"))
       return invalid_input("cudnn_graph has no '" + std::string(name.substr(0, 60)) + "': pick:heur_mode_a, _b, _fallback and _instant are");
-    for (const std::string_view prefix : {"pad+", "sym+"})
-      if (name.starts_with(prefix)) {
-        const auto restated = restate(*p);
-        if (!restated || restated->prefix != prefix)
-          return unsupported(std::string(prefix) + "... does not exist for " + problem_id(problem) +
-                             (restated ? ": " + restated->prefix + " does" : ": its pads are equal"));
-        return plan_restated(*p, *restated, name.substr(prefix.size()), device);
-      }
-    const auto configuration = cudnn::parse_configuration(name);
-    if (!configuration) return tl::unexpected(configuration.error());
-    return plan_configuration(*p, *configuration, device);
+    const auto read = read_name(*p, name);
+    if (!read) return tl::unexpected(read.error());
+    if (!read->restated) return plan_configuration(*p, read->configuration, device);
+    auto inner = plan_configuration(read->restated->form.problem, read->configuration, device);
+    if (!inner || !read->restated->form.by_hand.any()) return inner;
+    return make_padded_plan(*p, read->restated->form, std::move(*inner));
+  }
+
+  std::optional<Offer> offer_by_name(const Problem& problem, const Algorithm& algorithm, Device& device) const override {
+    const auto p = parse_convolution(problem);
+    const auto target = target_for(device);
+    if (!p || !target || !algorithm.options.empty()) return std::nullopt;  // plan() tells why
+    const auto offer = convolution_offer(*p, *target, algorithm.name, search_, device.configuration());
+    return offer ? std::optional(*offer) : std::nullopt;
   }
 
  private:
@@ -103,14 +130,6 @@ class CudnnGraphConvolution final : public Provider {
     if (!stated) return tl::unexpected(stated.error());
     if (auto s = allowed(p, *stated, *target, configuration.engine); !s) return tl::unexpected(s.error());
     return cudnn::make_graph_plan(*stated, configuration, device, std::move(notes));
-  }
-
-  Result<std::unique_ptr<Plan>> plan_restated(const ConvolutionProblem& p, const Restated& restated, std::string_view name, Device& device) const {
-    const auto configuration = cudnn::parse_configuration(name);
-    if (!configuration) return tl::unexpected(configuration.error());
-    auto inner = plan_configuration(restated.form.problem, *configuration, device);
-    if (!inner || !restated.form.by_hand.any()) return inner;
-    return make_padded_plan(p, restated.form, std::move(*inner));
   }
 
   Result<std::unique_ptr<Plan>> plan_pick(const ConvolutionProblem& p, cudnn::HeuristicMode mode, Device& device) const {
@@ -212,6 +231,19 @@ Result<std::vector<Offer>> convolution_offers(const ConvolutionProblem& p, const
     offers.push_back(cudnn::make_offer(*more, candidate, rules));
   }
   return offers;
+}
+
+Result<Offer> convolution_offer(const ConvolutionProblem& p, const cudnn::Target& target, std::string_view name, const AlgorithmSearch& search,
+                                const DeviceConfiguration& configuration) {
+  const auto read = read_name(p, name);
+  if (!read) return tl::unexpected(read.error());
+  const auto stated = state_convolution(read->restated ? read->restated->form.problem : p, configuration);
+  if (!stated) return tl::unexpected(stated.error());
+  auto rules = convolution_rules(p, search);
+  // Who names a configuration wants it, whatever its workspace.
+  rules.workspace_cap_bytes = std::numeric_limits<std::size_t>::max();
+  if (read->restated) rules.prefix = read->restated->prefix;
+  return cudnn::offer_configuration(stated->graph, target, read->configuration, rules, configuration.sm_count_target);
 }
 
 std::unique_ptr<Provider> make_cudnn_graph_convolution(const AlgorithmSearch& search) { return std::make_unique<CudnnGraphConvolution>(search); }

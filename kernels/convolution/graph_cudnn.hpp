@@ -21,4 +21,8 @@ cudnn::OfferRules convolution_rules(const ConvolutionProblem& problem, const Alg
 Result<std::vector<Offer>> convolution_offers(const ConvolutionProblem& problem, const cudnn::Target& target, const AlgorithmSearch& search,
                                               const DeviceConfiguration& configuration = {});
 
+/// The row of one configuration by its name ("eng20[TILE_SIZE=3]", "pad+eng1"), whether the search would list it or not.
+Result<Offer> convolution_offer(const ConvolutionProblem& problem, const cudnn::Target& target, std::string_view name, const AlgorithmSearch& search,
+                                const DeviceConfiguration& configuration = {});
+
 }  // namespace detbench

@@ -32,6 +32,16 @@ class GraphProvider final : public Provider {
     return parts_.wrap(problem, std::move(*plan), device);
   }
 
+  std::optional<Offer> offer_by_name(const Problem& problem, const Algorithm& algorithm, Device& device) const override {
+    if (!algorithm.options.empty()) return std::nullopt;  // plan() tells why, here and below
+    const auto configuration = parse_configuration(algorithm.name);
+    const auto target = target_of(device);
+    if (!configuration || !target) return std::nullopt;
+    const auto graph = parts_.graph(problem, tensor_alignment(device.configuration(), DataType::f32));
+    if (!graph) return std::nullopt;
+    return offer_configuration(graph->graph, *target, *configuration, parts_.rules, device.configuration().sm_count_target);
+  }
+
  private:
   Status on_gpu(Device& device) const {
     if (device.kind() == DeviceKind::cuda) return {};

@@ -83,6 +83,20 @@ std::vector<Offer> make_offers(const SearchResult& result, const OfferRules& rul
   return offers;
 }
 
+Offer offer_configuration(const OperationGraph& graph, const Target& target, const Configuration& configuration, const OfferRules& rules,
+                          int sm_count_target) {
+  SearchResult alone;
+  alone.engines.push_back(describe_engine(graph, target, configuration.engine, sm_count_target));
+  auto checked = check(alone.engines.front(), configuration);
+  Candidate candidate;
+  candidate.configuration = configuration;
+  candidate.support = checked.support;
+  candidate.status = checked.status;
+  candidate.reason = std::move(checked.reason);
+  candidate.workspace_bytes = checked.workspace_bytes;
+  return make_offer(alone, candidate, rules);
+}
+
 std::string pick_name(HeuristicMode mode) {
   switch (mode) {
     case HeuristicMode::instant: return "pick:heur_mode_instant";

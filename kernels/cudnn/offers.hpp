@@ -31,6 +31,10 @@ Offer make_offer(const SearchResult& result, const Candidate& candidate, const O
 /// All of them, but one row for an engine that the rules refuse.
 std::vector<Offer> make_offers(const SearchResult& result, const OfferRules& rules);
 
+/// The row of one configuration, whether a search would find it or not.
+Offer offer_configuration(const OperationGraph& graph, const Target& target, const Configuration& configuration, const OfferRules& rules,
+                          int sm_count_target = 0);
+
 /// The arms "pick:heur_mode_a" and so on: what the heuristics' list of one mode has first among those that are valid and not
 /// refused, asked afresh whenever a plan is made. The offer needs a search with t1; its note `selected` and its claim are those
 /// of what would be picked now.

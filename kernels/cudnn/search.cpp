@@ -115,7 +115,7 @@ Result<SearchResult> search(const OperationGraph& graph, const Target& target, c
 std::map<std::string, std::string> notes_of(const SearchResult& result, const Candidate& candidate) {
   std::map<std::string, std::string> notes;
   const auto& engine = result.engine_of(candidate);
-  notes["tiers"] = format_tiers(candidate.tiers);
+  if (!candidate.tiers.empty()) notes["tiers"] = format_tiers(candidate.tiers);
   notes["numerical_notes"] = note_names(engine.notes);
   notes["behaviour_notes"] = behaviour_names(engine.behaviours);
   notes["support"] = std::string(to_text(candidate.support));

@@ -230,6 +230,30 @@ TEST_F(GraphConvolution, TheFirstOfferIsTheLibrarysFirstChoice) {
   EXPECT_EQ(all.front().notes.at("heuristics").substr(0, 3), "A:1");
 }
 
+// A row of a search that went further replays with the claim and the bound it had.
+TEST_F(GraphConvolution, ANamedConfigurationHasTheRowThatASearchWouldGiveIt) {
+  for (const auto& p : {dense_3x3(Direction::wgrad), one_sided(Direction::forward), one_sided(Direction::dgrad)}) {
+    const auto all = offers(p, {.tiers = {Tier::t0, Tier::t1}});
+    for (const auto& offer : all) {
+      if (offer.algorithm.name.starts_with("pick:")) continue;
+      const auto named = convolution_offer(p, target(), offer.algorithm.name, {});
+      ASSERT_TRUE(named) << offer.algorithm.name << ": " << named.error().text;
+      EXPECT_EQ(named->algorithm.name, offer.algorithm.name);
+      EXPECT_EQ(named->algorithm.claim.guarantee, offer.algorithm.claim.guarantee);
+      EXPECT_EQ(named->algorithm.claim.source, offer.algorithm.claim.source);
+      EXPECT_EQ(named->algorithm.bound_constant, offer.algorithm.bound_constant);
+      EXPECT_EQ(named->unsupported.has_value(), offer.unsupported.has_value()) << offer.algorithm.name;
+      EXPECT_EQ(named->notes.at("numerical_notes"), offer.notes.at("numerical_notes"));
+    }
+  }
+  const auto p = dense_3x3(Direction::wgrad);
+  EXPECT_FALSE(convolution_offer(p, target(), "eng20[TILE=1]", {}));
+  EXPECT_FALSE(convolution_offer(p, target(), "pad+eng1", {})) << "its pads are equal";
+  const auto absent = convolution_offer(p, target(), "eng100000", {});
+  ASSERT_TRUE(absent);
+  EXPECT_TRUE(absent->unsupported);
+}
+
 // 16-bit gradients are what cuDNN writes; of f32 ones next to no engine knows.
 TEST_F(GraphConvolution, WeightGradientsIn16BitsHaveManyMoreEngines) {
   const auto runnable = [&](const ConvolutionProblem& p) {
