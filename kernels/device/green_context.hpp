@@ -7,8 +7,8 @@
 // So device attributes and occupancy still speak of the whole GPU: a grid sized by the multiprocessor count stays as it
 // is and runs in more waves. That is what scope `partition` wants of it (the schedule changes, the kernels do not), and
 // why kernels that wait for all of their blocks (cooperative launches, stream-K) may be refused or hang there: the launch
-// error becomes the stage's reason, and the watchdog ends a worker that hangs. An event of the primary context cannot be
-// recorded on these streams, so an op that forks is refused there too.
+// error becomes the stage's reason, and the watchdog ends a worker that hangs. By cuda.h an event is recorded in the context
+// that it was made in, so an op that forks to streams of its own may be refused there; the stage then says so too.
 #pragma once
 
 #include <cuda_runtime.h>
