@@ -72,6 +72,13 @@ class FakeProvider final : public Provider {
     }
     return offers;
   }
+  std::optional<Offer> offer_by_name(const Problem&, const Algorithm& algorithm, Device&) const override {
+    if (algorithm.name != "unlisted") return std::nullopt;
+    Offer offer;
+    offer.algorithm = {"fake", "unlisted", {}, {Guarantee::run_to_run, "by name", {Scope::repeat}}};
+    offer.notes["found"] = "by name";
+    return offer;
+  }
   Result<std::unique_ptr<Plan>> plan(const Problem& problem, const Algorithm& algorithm, Device&) const override {
     if (algorithm.name == "exhausts_memory") return failure("1 TiB of workspace is not to be had", Reason::Kind::out_of_memory);
     return std::make_unique<FakePlan>(algorithm.name, shape_of(problem));

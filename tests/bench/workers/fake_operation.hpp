@@ -14,6 +14,7 @@ namespace detbench::test {
 ///   wrong                       y = 2x + 1 in one element
 ///   differs_by_process          one element depends on the process id
 ///   absent                      unsupported, with a reason
+/// and, known by name only and never listed, unlisted: right and repeatable, with a claim
 std::unique_ptr<Operation> make_fake_operation();
 
 }  // namespace detbench::test

@@ -101,6 +101,20 @@ TEST_F(SweepTest, AnArmThatDiesWhileBeingTimedIsMarkedAndTheOthersAreTimedAnew) 
   EXPECT_EQ(record_of(records, "other_steady").timing->samples.size(), 6U);
 }
 
+// A case given by its id is measured with the claim of its provider, though no list holds it.
+TEST_F(SweepTest, ANamedArmThatNoListHoldsKeepsItsClaim) {
+  auto s = settings({"unlisted"});
+  s.named = CaseName{planned().front().problem, {"fake", "unlisted", {}, {}}};
+  Sweep sweep(s, nullptr, {});
+  const auto measured = sweep.measure(planned());
+  ASSERT_TRUE(measured) << measured.error().text;
+  const auto records = sweep.records();
+  ASSERT_EQ(records.size(), 1U);
+  EXPECT_EQ(records[0].status, RunStatus::ok) << records[0].reason;
+  EXPECT_EQ(records[0].claim.source, "by name");
+  EXPECT_EQ(records[0].claim.guarantee, Guarantee::run_to_run);
+}
+
 TEST_F(SweepTest, AFreshProcessShowsWhatRepeatsCannot) {
   auto s = settings({"steady", "differs_by_process"});
   s.profile.process = 6;  // six workers draw the same bit with probability 1/32
