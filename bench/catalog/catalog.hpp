@@ -52,7 +52,7 @@ struct Knob {
 struct Engine {
   std::int64_t id = 0;
   EngineStatus status = EngineStatus::unsupported;
-  std::string reason;            ///< one line unless valid
+  std::string reason;            ///< one line unless valid; of a valid one why its default configuration is refused, if it is
   bool finalizes = false;        ///< the engine itself exists for the graph and target; its lists below are filled
   std::vector<std::string> notes, behaviours;
   std::vector<Knob> knobs;

@@ -163,14 +163,14 @@ std::string format_entry(const Entry& entry) {
   if (!entry.failure.empty()) return text + "  failed: " + entry.failure + "\n";
   std::size_t notes_width = 5;
   for (const auto& e : entry.engines) notes_width = std::max(notes_width, note_text(e).size());
-  text += fmt::format("  {:>6} {:<11}{:>4}{:>4}{:>4} {:>14}  {:<{}}  {}\n", "engine", "status", "A", "B", "FB", "workspace, B", "notes", notes_width, "knobs");
+  text += fmt::format("  {:>6} {:<11}{:>4}{:>4}{:>4} {:>16}  {:<{}}  {}\n", "engine", "status", "A", "B", "FB", "workspace_bytes", "notes", notes_width, "knobs");
   std::map<std::string, std::vector<std::int64_t>> others;
   for (const auto& e : entry.engines) {
     if (!e.finalizes) {
       others[std::string(to_text(e.status)) + " (" + e.reason + ")"].push_back(e.id);
       continue;
     }
-    text += fmt::format("  {:>6} {:<11}{:>4}{:>4}{:>4} {:>14}  {:<{}}  {}\n", e.id, to_text(e.status), rank_text(entry, HeuristicMode::a, e.id),
+    text += fmt::format("  {:>6} {:<11}{:>4}{:>4}{:>4} {:>16}  {:<{}}  {}\n", e.id, to_text(e.status), rank_text(entry, HeuristicMode::a, e.id),
                         rank_text(entry, HeuristicMode::b, e.id), rank_text(entry, HeuristicMode::fallback, e.id),
                         e.workspace_bytes ? std::to_string(*e.workspace_bytes) : "-", note_text(e), notes_width, joined(knob_texts(e), "; "));
   }
