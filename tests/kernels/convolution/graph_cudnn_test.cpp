@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <thread>
 
 #include "kernels/convolution/graph_cudnn.hpp"
 #include "kernels/convolution/operation.hpp"
@@ -228,6 +229,29 @@ TEST_F(GraphConvolution, TheFirstOfferIsTheLibrarysFirstChoice) {
   const auto first = cudnn::propose(testing::graph_of(p), target(), cudnn::HeuristicMode::a).value().front();
   EXPECT_EQ(all.front().algorithm.name, cudnn::to_text(first));
   EXPECT_EQ(all.front().notes.at("heuristics").substr(0, 3), "A:1");
+}
+
+TEST_F(GraphConvolution, ThreadsThatAskAtOnceGetTheSameAnswers) {
+  const auto names = [&] {
+    std::vector<std::string> all;
+    for (const auto direction : all_directions) {
+      const auto graph = testing::graph_of(dense_3x3(direction, DataType::f32));
+      const auto found = convolution_offers(dense_3x3(direction, DataType::f32), target(), {}).value();
+      for (const auto& offer : found) all.push_back(offer.algorithm.name + (offer.unsupported ? ": " + offer.unsupported->text : ""));
+      for (const auto& engine : finalized(graph)) {
+        if (engine.has_behaviour(CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION)) continue;
+        const auto plan = cudnn::build_execution_plan(cudnn::check(engine, {engine.index, {}}), target());
+        all.push_back(plan ? plan->json : "no plan");
+      }
+    }
+    return all;
+  };
+  const auto alone = names();
+  std::vector<std::vector<std::string>> together(4);
+  std::vector<std::thread> threads;
+  for (auto& own : together) threads.emplace_back([&] { own = names(); });
+  for (auto& thread : threads) thread.join();
+  for (const auto& own : together) EXPECT_EQ(own, alone);
 }
 
 // A row of a search that went further replays with the claim and the bound it had.
