@@ -31,10 +31,13 @@ Result<Owned<T>> make_owned(const Library& library, cudnnStatus_t (*create)(T*),
   return Owned<T>(descriptor, [destroy](T d) { destroy(d); });
 }
 
-/// An N,H,W,C tensor in a plain layout, or a matrix N,C as N,C,1,1; sizes and strides have to fit the API's int.
+/// An N,H,W,C tensor in a plain layout, or a matrix N,C (a vector: 1,C) as a fully packed N,C,1,1; sizes and strides have to fit
+/// the API's int.
 inline Result<Owned<cudnnTensorDescriptor_t>> make_legacy_tensor(const Library& library, const TensorSpec& spec) {
   if (!spec.layout.blocks.empty()) return unsupported("cuDNN's legacy API has no blocked layouts");
-  const GraphTensor t = activation_tensor(0, spec, static_cast<std::int64_t>(size_of(spec.type)));
+  GraphTensor t = activation_tensor(0, spec, static_cast<std::int64_t>(size_of(spec.type)));
+  // Where sizes are 1 a stride has no meaning, but the library tells its layouts by them.
+  if (spec.shape.size() < 4) t.strides[2] = t.strides[3] = 1;
   for (const auto* values : {&t.dims, &t.strides})
     for (const std::int64_t v : *values)
       if (v > std::numeric_limits<int>::max()) return unsupported("tensor '" + spec.role + "' is too large for cuDNN's legacy API, which counts in int");

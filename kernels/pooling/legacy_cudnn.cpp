@@ -113,7 +113,11 @@ std::unique_ptr<Provider> make_cudnn_legacy_global_average_provider(bool is_back
                           [value = mode.value, is_backward, specs](const Problem& problem, Device& device) -> Result<SimplePlanParts> {
                             auto parts = specs(problem);
                             if (!parts) return tl::unexpected(parts.error());
-                            const TensorSpec &x = (is_backward ? parts->outputs : parts->inputs)[0], &y = (is_backward ? parts->inputs : parts->outputs)[0];
+                            const TensorSpec& x = (is_backward ? parts->outputs : parts->inputs)[0];
+                            if (!x.layout.blocks.empty()) return unsupported("cuDNN's legacy API has no blocked layouts");
+                            // The same memory as the matrix (N,C), in the image's layout.
+                            const Shape pixel{x.shape[0], 1, 1, x.shape[3]};
+                            const TensorSpec y{"mean", DataType::f32, pixel, *activation_layout(pixel, problem.layout)};
                             return parts_of({value, is_backward, false, x.shape[1], x.shape[2], x.shape[1], x.shape[2], 0, 0, x, y, parts->inputs, parts->outputs}, device);
                           }});
   return std::make_unique<cudnn::CudnnLegacyProvider>(std::move(algorithms));
