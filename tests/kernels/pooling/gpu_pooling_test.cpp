@@ -8,6 +8,8 @@ namespace {
 
 class GpuPooling : public testing::OnGpu {};
 
+bool is_backward_op(const std::string& op) { return op.ends_with("_bwd"); }
+
 /// Plans of the graph API are compiled at run time, each in a good part of a second, so not every problem asks for them.
 auto all_but_graphs(bool graphs) {
   return [graphs](std::string_view provider) { return graphs || provider != "cudnn_graph"; };
@@ -32,7 +34,7 @@ TEST_F(GpuPooling, EveryArmIsAcceptedAndOursHasTheCpusBits) {
             testing::expect_cpu_bits(*operation, problem, "fixed_order:gather", {fill, 5}, *device_);
             testing::expect_cpu_bits(*operation, problem, "fixed_order:gather[winners=kept]", {fill, 5}, *device_);
           } else {
-            testing::expect_cpu_bits(*operation, problem, op == "avg_pool_bwd" ? "fixed_order:gather" : "fixed_order:windows", {fill, 5}, *device_);
+            testing::expect_cpu_bits(*operation, problem, is_backward_op(op) ? "fixed_order:gather" : "fixed_order:windows", {fill, 5}, *device_);
           }
         }
   }
@@ -50,6 +52,19 @@ TEST_F(GpuPooling, GlobalAveragesAreAcceptedAndOursHasTheCpusBits) {
         EXPECT_GE(testing::verify_offers(*operations[backward], problem, {InputFill::rounding, 5}, *device_, all_but_graphs(s.c > 100)), 1);
         testing::expect_cpu_bits(*operations[backward], problem, "fixed_order:lanes", {InputFill::rounding, 5}, *device_);
       }
+}
+
+// The runner itself, where there is no GPU.
+TEST(DeviceRunner, HoldsTheCpusArmsAgainstTheReference) {
+  const auto cpu = std::move(make_cpu_device().value());
+  ASSERT_TRUE(cpu->activate());
+  for (const auto& operation : make_pooling_operations()) {
+    const std::string op(operation->op());
+    if (op.starts_with("global")) continue;
+    const Problem problem{op, std::string(shapes[1]) + (op.starts_with("avg") ? "_ip0" : ""), "f32_f32_strict", "nhwc"};
+    EXPECT_GE(testing::verify_offers(*operation, problem, {}, *cpu), op == "max_pool_bwd" ? 2 : 1);
+    testing::expect_cpu_bits(*operation, problem, is_backward_op(op) ? "fixed_order:gather" : "fixed_order:windows", {}, *cpu);
+  }
 }
 
 // Windows that do not overlap hand every element at most one gradient: nothing can meet in another order.
