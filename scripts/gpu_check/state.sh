@@ -4,7 +4,7 @@
 #   identity                     which program and which device the state belongs to
 #   calls                        a line per call: UTC time, budget, seconds used
 #   env/                         detbench env and nvidia-smi of the latest call
-#   tests/PROGRAM/               status, result*.json of GoogleTest, log.txt; sanitizer/PROGRAM/ likewise
+#   tests/PROGRAM/               status, result-*.json of GoogleTest, logs (tests.sh); sanitizer/PROGRAM/ likewise
 #   controls/, smoke/            status, log.txt, run/ (the folder of detbench run), report/
 #   sweep/PHASE/                 likewise
 #

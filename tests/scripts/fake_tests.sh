@@ -18,11 +18,26 @@ wanted() {
 }
 failed=0
 name="$(basename "$0")"
+if [[ " $* " == *" --gtest_list_tests "* ]]; then
+  echo "Running main() from somewhere"
+  for suite in Gpu Cpu; do
+    shown=no
+    for test in Gpu.First Gpu.Second Gpu.Third Cpu.Other; do
+      [[ "$test" == "$suite".* ]] && wanted "$test" || continue
+      [[ "$shown" == yes ]] || echo "$suite."
+      shown=yes
+      echo "  ${test#*.}  # GetParam() = 1"
+    done
+  done
+  exit 0
+fi
 for test in Gpu.First Gpu.Second Gpu.Third Cpu.Other; do
   wanted "$test" || continue
   echo "[ RUN      ] $test"
   case "$name:$test" in
     crashing:Gpu.Second) kill -SEGV $$ ;;
+    crashing_first:*) kill -ABRT $$ ;;
+    long:Gpu.First | long:Gpu.Second) sleep 5 ;;
     hanging:Gpu.Second) while :; do sleep 1; done ;;
     failing:Gpu.First) failed=1 && echo "[  FAILED  ] $test (1 ms)" && continue ;;
     # Fails only after another one.

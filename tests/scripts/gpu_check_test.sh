@@ -5,7 +5,7 @@ here="$root/tests/scripts"
 bundle="$folder/bundle"
 mkdir -p "$bundle/bin" "$bundle/tests"
 cp "$here/fake_detbench.sh" "$bundle/bin/detbench"
-for name in passing failing crashing hanging skipping; do cp "$here/fake_tests.sh" "$bundle/tests/$name"; done
+for name in passing failing crashing hanging skipping long; do cp "$here/fake_tests.sh" "$bundle/tests/$name"; done
 chmod +x "$bundle"/bin/* "$bundle"/tests/*
 export FAKE_MARK="$folder/mark"
 mark="gpu-check-test-$$"
@@ -64,7 +64,15 @@ equal "and stays a failure" "$code" 1
 tests_list hanging
 phases 'never ok'
 check hanging_test --budget-s 14
-equal "a hanging test does not settle the program" "$(value tests/hanging status)" interrupted
+equal "a test that the budget interrupted is not settled" "$(value tests/hanging status) $(value tests/hanging passed)" "interrupted 1"
+mkdir "$folder/hanging_state" && cp "$folder/hanging_test/state.tar.gz" "$folder/hanging_state/"
+check hanging_test2 --budget-s 20 --journal "$folder/hanging_state"
+contains "the second time it counts as dead, and the others have run" "$(value tests/hanging status): $(value tests/hanging reason)" "done: 2 passed, 1 failed, 0 skipped: Gpu.Second (no end in two calls)"
+tests_list long
+check long1 --budget-s 16
+check long2 --budget-s 40 --journal "$folder/long1"
+equal "tests go on where the budget ended" "$(value tests/long status) $(value tests/long passed)" "done 3"
+expect "and none that ended runs again" test "$(cat "$folder/open/tests/long"/log-*.txt | grep -c 'OK \] Gpu.First')" -eq 1
 tests_list passing
 phases 'hang hang' 'never ok'
 check hangs --budget-s 30

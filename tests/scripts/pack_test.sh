@@ -24,7 +24,7 @@ make_state() {
     seq 1000 >sweep/first/run/result.json
     seq 500 | sed 's/.*/{"key":"&"}/' >sweep/second/run/journal.jsonl
     noise 1000 >sweep/first/run/journal.jsonl
-    seq 100 >"tests/a b/log.txt"
+    seq 100 >"tests/a b/log-1.txt"
     seq 10 >smoke/report/report.html
     seq 10 >sweep/second/run/policies/one.json
   )
