@@ -133,6 +133,24 @@ TEST_F(VerbsTest, NothingIsOverwritten) {
   EXPECT_EQ(std::filesystem::file_size(folder_ / "run/result.json"), size);
 }
 
+TEST_F(VerbsTest, ARunTakesOverWhatAnotherMeasured) {
+  const auto controls = detbench("run op:control --profile smoke --out " + at("controls"));
+  EXPECT_EQ(controls.code, 0) << controls.text;
+  EXPECT_NE(controls.text.find("controls as expected"), std::string::npos) << controls.text;
+  ASSERT_EQ(detbench("run " + tiny + " --profile smoke --out " + at("first")).code, 0);
+  const auto joined = detbench("run " + tiny + " --profile smoke --out " + at("joined") + " --import " + at("controls") + " --import " + at("first"));
+  ASSERT_EQ(joined.code, 0) << joined.text;
+  // Nothing was measured again: the timings are the very samples of the first run.
+  const auto records = [&](const char* run) { return nlohmann::json::parse(std::ifstream(folder_ / run / "result.json"))["records"]; };
+  const auto first = records("first"), again = records("joined");
+  ASSERT_EQ(first.size(), again.size());
+  for (std::size_t i = 0; i < first.size(); ++i) EXPECT_EQ(first[i]["timing"], again[i]["timing"]) << first[i]["id"];
+  const auto other = detbench("run " + tiny + " --profile quick --out " + at("other") + " --import " + at("first"));
+  EXPECT_EQ(other.code, 2) << other.text;
+  EXPECT_NE(other.text.find("profile"), std::string::npos) << other.text;
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "other")) << "a refused run left a folder";
+}
+
 TEST_F(VerbsTest, AnInterruptKeepsEveryRowAndSaysHowToResume) {
   // The shell's own timeout sends the interrupt; the run has far more to do than fits into that time.
   const std::string command = "timeout -s INT 4 " + std::string(DETBENCH_PROGRAM) + " run suite:reduction --profile quick --out " + at("run") + " 2>&1";
