@@ -43,4 +43,27 @@ bool Claim::covers(Scope scope) const {
   return std::find(coverage.begin(), coverage.end(), scope) != coverage.end();
 }
 
+std::string format_scopes(const std::vector<Scope>& scopes) {
+  std::string text;
+  for (const auto scope : scopes) text += (text.empty() ? "" : ",") + std::string(to_text(scope));
+  return text;
+}
+
+Result<std::vector<Scope>> parse_scopes(std::string_view text) {
+  std::vector<Scope> scopes;
+  if (text.empty()) return scopes;
+  for (std::string_view rest = text;;) {
+    const auto comma = rest.find(',');
+    const auto scope = parse_scope(rest.substr(0, comma));
+    if (!scope || *scope == Scope::machine)
+      return invalid_input("'" + std::string(text.substr(0, 100)) + "' is no list of scopes: write repeat, process, load, placement, partition, capture and batch joined by commas");
+    scopes.push_back(*scope);
+    if (comma == std::string_view::npos) break;
+    rest.remove_prefix(comma + 1);
+  }
+  std::sort(scopes.begin(), scopes.end());
+  scopes.erase(std::unique(scopes.begin(), scopes.end()), scopes.end());
+  return scopes;
+}
+
 }  // namespace detbench

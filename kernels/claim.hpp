@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "kernels/result.hpp"
+
 namespace detbench {
 
 /// CCCL's three names, weakest first.
@@ -27,6 +29,10 @@ std::string_view to_text(Guarantee guarantee);
 std::string_view to_text(Scope scope);
 std::optional<Guarantee> parse_guarantee(std::string_view text);
 std::optional<Scope> parse_scope(std::string_view text);
+/// "repeat,load"; empty for none.
+std::string format_scopes(const std::vector<Scope>& scopes);
+/// Its inverse, in the order of all_scopes and without repeats; refuses what is no scope in one line. "" is none.
+Result<std::vector<Scope>> parse_scopes(std::string_view text);
 
 /// A promise about bits. Only a difference inside `coverage` breaks it.
 struct Claim {

@@ -108,10 +108,11 @@ std::vector<LayerProblem> other_problems(const Network& network, std::int64_t ba
   }
   for (const char* op : {"global_avg_pool_fwd", "global_avg_pool_bwd"}) collector.take(of_kind(network, batch, LayerKind::global_avg_pool, op, layout));
   for (const char* op : {"max_pool_fwd", "max_pool_bwd", "avg_pool_fwd", "avg_pool_bwd"}) collector.take(windows(op, batch, layout));
-  for (const char* op : {"softmax_fwd", "softmax_bwd"}) collector.take(softmax_problem(op, batch, network.classes));
+  for (const char* op : {"softmax_fwd", "softmax_bwd", "log_softmax_fwd", "log_softmax_bwd"}) collector.take(softmax_problem(op, batch, network.classes));
   collector.take(of_kind(network, batch, LayerKind::softmax_cross_entropy, "softmax_cross_entropy", layout));
   for (const bool backward : {false, true}) collector.take(dropout_problem(backward, batch * 1280, "0.2", 1));
   for (const char* op : {"relu6_fwd", "relu6_bwd", "swish_fwd", "swish_bwd"}) collector.take(activations(network, batch, op));
+  collector.take(of_kind(network, batch, LayerKind::add, "add", layout));
   return collector.all();
 }
 

@@ -43,8 +43,13 @@ void add_layers(std::vector<PlannedComparison>& all, const Profile& profile, con
   const auto gradients = profile.backend == "cuda" ? WeightGradients::as_data : WeightGradients::f32;
   for (const auto& types : profile.types)
     for (const auto& layout : profile.layouts)
-      for (auto& posed : network_problems(network, setting.batch, types, layout, gradients))
-        if (!profile.few_layers || is_one_of_few(posed.layers)) add_posed(all, filter, network, std::move(posed));
+      for (auto& posed : network_problems(network, setting.batch, types, layout, gradients)) {
+        if (profile.few_layers && !is_one_of_few(posed.layers)) continue;
+        // Mixed precision keeps activations in 16 bits through batch norm too; its statistics are f32 in any case.
+        const bool narrow = types.starts_with("f16") || types.starts_with("bf16");
+        if (profile.backend == "cuda" && narrow && posed.problem.op.starts_with("batch_norm")) posed.problem.types = types;
+        add_posed(all, filter, network, std::move(posed));
+      }
 }
 
 void add_others(std::vector<PlannedComparison>& all, const Profile& profile, const NetworkSetting& setting, const Network& network,

@@ -33,6 +33,7 @@ Json settings_line(const RunSettings& settings) {
           {"threads", settings.threads},
           {"backend", settings.backend},
           {"search", format_tiers(settings.profile.search.tiers)},
+          {"scopes", format_scopes(settings.scopes)},
           {"selections", settings.selections.string()}};
 }
 
@@ -174,6 +175,9 @@ Result<RunSettings> settings_of_earlier_run(const std::filesystem::path& directo
     auto tiers = parse_tiers(line.at("search").get<std::string>());
     if (!tiers) return tl::unexpected(tiers.error());
     settings.profile.search.tiers = *tiers;
+    auto scopes = parse_scopes(line.at("scopes").get<std::string>());
+    if (!scopes) return tl::unexpected(scopes.error());
+    settings.scopes = *scopes;
     const auto filter_text = line.at("filter").get<std::string>();
     auto filter = Filter::parse(filter_text.empty() ? std::vector<std::string>{} : std::vector<std::string>{filter_text});
     if (!filter) return tl::unexpected(filter.error());
@@ -236,6 +240,9 @@ Result<RunOutcome> run_sweep(const RunSettings& given) {
 
   SweepSettings sweep_settings;
   sweep_settings.profile = settings.profile.info;
+  for (const auto scope : all_scopes)
+    if (!settings.scopes.empty() && std::find(settings.scopes.begin(), settings.scopes.end(), scope) == settings.scopes.end())
+      sweep_settings.left_out.push_back(scope);
   sweep_settings.oversubscribe_limit_s = settings.profile.oversubscribe_limit_s;
   sweep_settings.seed = settings.seed;
   sweep_settings.base.threads = settings.threads;

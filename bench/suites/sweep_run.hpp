@@ -12,6 +12,7 @@ struct RunSettings {
   std::uint64_t seed = 1;
   int threads = 0;                          ///< 0: every core this process may use
   std::string backend = "cpu";
+  std::vector<Scope> scopes;                ///< the only ones that are measured; empty: all
   std::filesystem::path directory;
   std::filesystem::path selections;         ///< policy files given by the user; empty: made from this run's records
   bool resume = false;

@@ -65,7 +65,7 @@ std::string timestamp_folder() {
 
 struct RunOptions {
   std::vector<std::string> filter, imports;
-  std::string profile = "quick", out, resume, selections, backend = "cpu", search;
+  std::string profile = "quick", out, resume, selections, backend = "cpu", search, scopes;
   std::uint64_t seed = 1;
   int threads = 0;
   bool strict = false;
@@ -84,7 +84,7 @@ Result<RunSettings> settings_of(const RunOptions& options, const CLI::App& app, 
     settings.benchmark_arguments.push_back(extra);
   }
   if (!options.resume.empty()) {
-    for (const char* name : {"--profile", "--out", "--seed", "--threads", "--selections", "--backend", "--search"})
+    for (const char* name : {"--profile", "--out", "--seed", "--threads", "--selections", "--backend", "--search", "--scopes"})
       if (app.count(name) > 0) return invalid_input(std::string(name) + " and --resume exclude each other: a resumed run keeps its settings");
     if (!words.empty()) return invalid_input("a filter and --resume exclude each other: a resumed run keeps its settings");
     auto earlier = settings_of_earlier_run(options.resume);
@@ -96,6 +96,9 @@ Result<RunSettings> settings_of(const RunOptions& options, const CLI::App& app, 
   auto profile = profile_of(options.profile, options.backend, options.search);
   if (!profile) return tl::unexpected(profile.error());
   settings.profile = *profile;
+  auto scopes = parse_scopes(options.scopes);
+  if (!scopes) return tl::unexpected(scopes.error());
+  settings.scopes = *scopes;
   auto filter = Filter::parse(words);
   if (!filter) return tl::unexpected(filter.error());
   settings.filter = *filter;
@@ -136,6 +139,7 @@ Verb add_run_verb(CLI::App& program) {
   app->add_option("--threads", options->threads, "CPU threads of the baseline; 0: every core")->capture_default_str();
   app->add_option("--backend", options->backend, "cpu or cuda")->capture_default_str();
   app->add_option("--search", options->search, "tiers of GPU libraries' configurations: t0,t1,t2,t3 or all (default: the profile's)");
+  app->add_option("--scopes", options->scopes, "measure agreement in these alone: repeat,process,load,placement,partition,capture,batch");
   app->add_option("--selections", options->selections, "policy files for train steps, instead of those made from this run");
   app->add_flag("--strict", options->strict, "exit with 1 when a claim was broken");
   app->allow_extras();

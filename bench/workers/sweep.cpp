@@ -138,6 +138,7 @@ Json Sweep::probe_request(const Comparison& comparison, const Arm& arm, double s
   probe.load = settings_.profile.load;
   probe.configurations = settings_.profile.configurations;
   probe.base = settings_.base;
+  probe.left_out = settings_.left_out;
   probe.slow_limit_s = slow_limit_s;
   probe.oversubscribe_limit_s = settings_.oversubscribe_limit_s;
   return {{"do", "probe"}, {"problem", comparison.id}, {"algorithm", to_json(arm.algorithm)}, {"settings", to_json(probe)}};
@@ -249,7 +250,7 @@ Status Sweep::measure(const std::vector<PlannedComparison>& planned) {
     if (auto probed = probe(*comparison); !probed || interrupted()) return probed;
   if (worker_) worker_->finish();
   worker_.reset();
-  progress_ = {"process", 0, arms * settings_.profile.process, "", 0};
+  progress_ = {"process", 0, arms * processes(), "", 0};
   if (auto ran = run_processes(mine); !ran || interrupted()) return ran;
   std::vector<Comparison*> timed;
   arms = 0;

@@ -46,6 +46,7 @@ struct SweepSettings {
   std::vector<std::string> benchmark_arguments;
   double oversubscribe_limit_s = 1e9;     ///< see ProbeSettings
   double arm_timeout_s = 120;             ///< the watchdog's bound for one arm's probe
+  std::vector<Scope> left_out;            ///< scopes that are not measured
   bool builds_ahead = false;              ///< plans of a comparison are built side by side before its arms are probed
   std::function<bool(const Problem&, const Algorithm&)> wanted;  ///< FILTER; empty: everything
   std::optional<CaseName> named;          ///< the one case that FILTER names by its id
@@ -81,6 +82,7 @@ class Sweep {
   Result<std::vector<Comparison*>> list_all(const std::vector<PlannedComparison>& planned);
   Status probe(Comparison& comparison);
   void build_ahead(const Comparison& comparison);
+  std::uint32_t processes() const;        ///< n of scope `process`; 0 when it is left out
   Status run_processes(std::vector<Comparison*> comparisons);
   Status time(std::vector<Comparison*> comparisons);
   Status take_timing(Comparison& comparison, const Json& line);

@@ -8,8 +8,13 @@
 
 namespace detbench {
 
+std::uint32_t Sweep::processes() const {
+  const auto& out = settings_.left_out;
+  return std::find(out.begin(), out.end(), Scope::process) == out.end() ? settings_.profile.process : 0;
+}
+
 Status Sweep::run_processes(std::vector<Comparison*> comparisons) {
-  for (std::uint32_t round = 0; round < settings_.profile.process; ++round) {
+  for (std::uint32_t round = 0; round < processes(); ++round) {
     // One fresh process per round for all arms: start-up stays far below a tenth of the time, and no arm ever runs in
     // a process that ran it before.
     for (auto* comparison : comparisons)
@@ -61,7 +66,7 @@ void Sweep::judge_processes(Comparison& comparison, Arm& arm) {
   const bool has_repeat = repeat != report.agreement.end();
   ScopeResult result;
   result.scope = Scope::process;
-  if (settings_.profile.process == 0) {
+  if (processes() == 0) {
     result.reason = "the profile runs no fresh processes";
   } else {
     result = judge_scope(Scope::process, {std::move(stage)}, std::nullopt, has_repeat ? &*repeat : nullptr);

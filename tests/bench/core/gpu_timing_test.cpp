@@ -184,6 +184,13 @@ TEST(PlansAhead, AreUsedOnceForEveryOpAndKeepTheirBuildTime) {
     EXPECT_EQ((*plan)->outputs().size(), 1u);
   }
   EXPECT_EQ(built, 2);
+  // Where buffers lie is no part of a plan as long as they are aligned to what libraries ask for.
+  DeviceConfiguration moved;
+  moved.offset_bytes = 48;
+  moved.placement_seed = 7;
+  EXPECT_NE(plans.find(problem, algorithms[0], moved), nullptr);
+  moved.offset_bytes = 4;
+  EXPECT_EQ(plans.find(problem, algorithms[0], moved), nullptr);
   // Another configuration is another plan.
   DeviceConfiguration other;
   other.sm_count_target = 64;

@@ -1,3 +1,4 @@
+#include "kernels/claim.hpp"
 #include "kernels/problem.hpp"
 
 #include <gtest/gtest.h>
@@ -43,6 +44,17 @@ TEST(Shape, ReadsNamedFieldsWithinBounds) {
   EXPECT_EQ(read_shape("mb8_ih96", fields).value(), (std::vector<std::int64_t>{8, 96}));
   for (const char* bad : {"mb8", "ih96_mb8", "mb0_ih96", "mb8_ih101", "mb8_ih", "mb8_ih9.5", "mb99999999999999999999_ih1", "8_ih96"})
     EXPECT_FALSE(read_shape(bad, fields)) << bad;
+}
+
+TEST(Scopes, ListsAreReadBackAndNonsenseIsRefused) {
+  EXPECT_EQ(*parse_scopes("load,repeat,load"), (std::vector{Scope::repeat, Scope::load}));
+  EXPECT_TRUE(parse_scopes("")->empty());
+  EXPECT_EQ(format_scopes(*parse_scopes("batch,capture")), "capture,batch");
+  for (const char* bad : {"repeat,", ",", "everything", "machine", "repeat;load"}) {
+    const auto scopes = parse_scopes(bad);
+    ASSERT_FALSE(scopes) << bad;
+    EXPECT_EQ(scopes.error().kind, Reason::Kind::invalid_input);
+  }
 }
 
 }  // namespace
