@@ -136,6 +136,8 @@ class Server {
     if (!asked) return error_reply(asked.error());
     ProbeReply reply;
     const auto operation = with_plans_ahead(*asked->operation, plans_);
+    // Made ahead of the probe: after a sticky CUDA error none can be made any more, and send() would have nobody to ask.
+    static_cast<void>(device(asked->settings.base));
     reply.report = probe_arm(*operation, asked->problem, asked->algorithm, asked->settings, hooks_.make_device, references_);
     const auto where = device(asked->settings.base);
     if (reply.report.status == RunStatus::ok && hooks_.train_step_facts) {
