@@ -73,6 +73,7 @@ class LiveComparison {
       live->arms_.push_back({});
       auto& arm = live->arms_.back();
       if (!op) {
+        live->end_when_unusable(op.error());
         arm.failed = op.error();
         continue;
       }
@@ -82,6 +83,7 @@ class LiveComparison {
       if (auto iterations = calibrate(*arm.op, TimingSettings{})) {
         arm.iterations = *iterations;
       } else {
+        live->end_when_unusable(iterations.error());
         arm.failed = iterations.error();
       }
     }
@@ -93,11 +95,7 @@ class LiveComparison {
     if (arm.failed) return tl::unexpected(*arm.failed);
     auto sample = time_sample(*arm.op, *stream_, arm.iterations, TimingSettings{}, aids_);
     if (!sample) {
-      // After a sticky CUDA error no other arm could be timed here either: the parent marks this one and goes on elsewhere.
-      if (!device_->usable()) {
-        std::fprintf(stderr, "ending after: %s\n", sample.error().text.c_str());
-        _exit(EXIT_FAILURE);
-      }
+      end_when_unusable(sample.error());
       arm.failed = sample.error();
       return sample;
     }
@@ -119,6 +117,12 @@ class LiveComparison {
 
  private:
   LiveComparison() = default;
+  /// After a sticky CUDA error no other arm could be timed here either: the parent marks this one and goes on elsewhere.
+  void end_when_unusable(const Reason& reason) {
+    if (device_->usable()) return;
+    std::fprintf(stderr, "ending after: %s\n", reason.text.c_str());
+    _exit(EXIT_FAILURE);
+  }
   struct Arm {
     std::unique_ptr<PreparedOp> op;
     std::uint32_t iterations = 1;
