@@ -161,12 +161,14 @@ Json to_json(const TimingPlan& plan) {
                            {"arms", arms}, {"slow", c.slow}, {"twin_of", c.twin_of}, {"workspace_bytes", c.workspace_bytes}});
   }
   return {{"do", "time"}, {"comparisons", comparisons}, {"inputs", to_json(plan.inputs)}, {"base", to_json(plan.base)},
-          {"benchmark_arguments", plan.benchmark_arguments}, {"in_flight_file", plan.in_flight_file}};
+          {"benchmark_arguments", plan.benchmark_arguments}, {"in_flight_file", plan.in_flight_file},
+          {"builds_ahead", plan.builds_ahead}};
 }
 Result<TimingPlan> read_timing_plan(const Json& json) {
   return guarded<TimingPlan>(json, [](const Json& j) -> Result<TimingPlan> {
     TimingPlan plan{{}, read_inputs(j.at("inputs")), read_configuration(j.at("base")),
-                    j.at("benchmark_arguments").get<std::vector<std::string>>(), j.at("in_flight_file").get<std::string>()};
+                    j.at("benchmark_arguments").get<std::vector<std::string>>(), j.at("in_flight_file").get<std::string>(),
+                    j.at("builds_ahead").get<bool>()};
     for (const auto& c : j.at("comparisons")) {
       auto problem = parse_problem_id(c.at("problem").get<std::string>());
       if (!problem) return tl::unexpected(problem.error());

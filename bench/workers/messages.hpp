@@ -4,7 +4,8 @@
 //   {"do":"gpu"}                                      -> {"gpu":OBJECT} or {"error":...}: for the manifest
 //   {"do":"probe","problem":P,"algorithm":A,"settings":S} -> {"report":...}
 //   {"do":"once","problem":P,"algorithm":A,"settings":S,"baseline":HEX} -> {"digest":HEX,"notes":{}} or {"error":...}
-//   {"do":"time","comparisons":[...],...}             -> a stream of {"samples":...}, {"finished":...}, {"done":true}
+//   {"do":"time","comparisons":[...],...}             -> a stream of {"preparing":true}, {"samples":...}, {"finished":...},
+//                                                        {"done":true}
 #pragma once
 
 #include "bench/core/probe.hpp"
@@ -44,7 +45,10 @@ struct TimingPlan {
   Inputs inputs;
   DeviceConfiguration base;
   std::vector<std::string> benchmark_arguments;  ///< --benchmark_* flags for Google Benchmark
-  std::string in_flight_file;   ///< the worker writes "comparison arm" here before each arm it prepares or times
+  /// The worker writes "comparison arm" here before each arm it prepares or times, and the number behind the twin's while
+  /// it builds plans side by side.
+  std::string in_flight_file;
+  bool builds_ahead = true;     ///< on a GPU: plans of a comparison are built side by side before its arms are prepared
 };
 Json to_json(const TimingPlan& plan);
 Result<TimingPlan> read_timing_plan(const Json& json);

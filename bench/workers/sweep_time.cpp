@@ -59,11 +59,13 @@ Status Sweep::time(std::vector<Comparison*> comparisons) {
     }
   }
   int runs = 0;
+  bool builds_ahead = true;
   while (!left.empty() && !interrupted()) {
     TimingPlan plan;
     plan.inputs = {InputFill::rounding, settings_.seed};
     plan.base = settings_.base;
     plan.in_flight_file = in_flight.string();
+    plan.builds_ahead = builds_ahead;
     // A second worker would truncate the first one's --benchmark_out, so it gets a name of its own.
     for (auto argument : settings_.benchmark_arguments) {
       if (runs > 0 && argument.rfind("--benchmark_out=", 0) == 0) argument += "." + std::to_string(runs + 1);
@@ -160,6 +162,12 @@ Status Sweep::time(std::vector<Comparison*> comparisons) {
     const auto at = read_in_flight(in_flight);
     const auto comparison = at && at->first < left.size() ? at->first : std::min(finished, left.size() - 1);
     const auto& arms = arms_of[comparison];
+    // Of plans built side by side none can be blamed: the next worker builds each in its own turn, which names the one.
+    if (at && at->first < left.size() && at->second > arms.size() && builds_ahead) {
+      builds_ahead = false;
+      left.erase(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(comparison));
+      continue;
+    }
     const auto arm_index = at && at->second < arms.size() ? at->second : plan.comparisons[comparison].twin_of;
     arms[arm_index]->status = message.error().status;
     arms[arm_index]->reason = "while being timed: " + message.error().reason;

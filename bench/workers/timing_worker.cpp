@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <utility>
 
 #include "bench/core/plans_ahead.hpp"
@@ -39,9 +41,12 @@ class InFlight {
 /// has a store of its own, so that the A/A band holds what placement does to time.
 class LiveComparison {
  public:
+  /// `alive` is called between steps of preparing: hundreds of arms take longer than the parent waits for one.
   static Result<std::unique_ptr<LiveComparison>> make(const TimedComparison& comparison, const TimingPlan& plan,
                                                       const Registry& registry, const MakeDevice& make_device,
-                                                      InFlight& in_flight, std::size_t index) {
+                                                      InFlight& in_flight, std::size_t index,
+                                                      const std::function<void()>& alive) {
+    in_flight.at(index, comparison.arms.size());
     auto live = std::unique_ptr<LiveComparison>(new LiveComparison);
     auto device = make_device(plan.base);
     if (!device) return tl::unexpected(device.error());
@@ -58,14 +63,23 @@ class LiveComparison {
     const auto* operation = registry.find(comparison.problem.op);
     if (!operation) return invalid_input("'" + comparison.problem.op + "' is no op of this program");
     // Compiled side by side: one by one they would keep the GPU waiting for most of a sweep.
-    if (live->device_->kind() == DeviceKind::cuda)
-      live->plans_.build(*operation, comparison.problem, comparison.arms, make_device, plan.base, static_cast<unsigned>(available_cores()));
+    if (live->device_->kind() == DeviceKind::cuda && plan.builds_ahead) {
+      in_flight.at(index, comparison.arms.size() + 1);
+      const auto threads = static_cast<unsigned>(available_cores());
+      for (std::size_t first = 0, next; first < comparison.arms.size(); first = next) {
+        next = std::min<std::size_t>(first + 8 * threads, comparison.arms.size());
+        const std::vector<Algorithm> some(&comparison.arms[first], comparison.arms.data() + next);
+        live->plans_.build(*operation, comparison.problem, some, make_device, plan.base, threads);
+        alive();
+      }
+    }
     live->operation_ = with_plans_ahead(*operation, live->plans_);
     // The largest workspace first: every arm then shares it, instead of leaving a smaller one behind.
     if (comparison.workspace_bytes > 0)
       if (auto reserved = live->store_->workspace(comparison.workspace_bytes); !reserved) return tl::unexpected(reserved.error());
     for (std::size_t i = 0; i <= comparison.arms.size(); ++i) {
       in_flight.at(index, i);
+      alive();
       const bool twin = i == comparison.arms.size();
       const auto& algorithm = comparison.arms[twin ? comparison.twin_of : i];
       auto op = PreparedOp::make(*live->operation_, comparison.problem, algorithm, plan.inputs, *live->device_, *live->stream_,
@@ -157,6 +171,7 @@ Status run_timing_plan(const TimingPlan& plan, const Registry& registry, const M
   std::unique_ptr<LiveComparison> live;
   Json samples = Json::array();
   Status sent;
+  auto told = std::chrono::steady_clock::now();
   std::vector<TimedSlot> timed;
   for (std::size_t c = 0; c < plan.comparisons.size(); ++c) {
     const auto& comparison = plan.comparisons[c];
@@ -170,7 +185,13 @@ Status run_timing_plan(const TimingPlan& plan, const Registry& registry, const M
         if (!sent) return tl::unexpected(sent.error());
         std::optional<Reason> unprepared;
         if (first) {
-          auto made = LiveComparison::make(plan.comparisons[c], plan, registry, make_device, in_flight, c);
+          const auto alive = [&sent, &told, &channel, c] {
+            const auto now = std::chrono::steady_clock::now();
+            if (!sent || now - told < std::chrono::seconds(1)) return;
+            told = now;
+            sent = channel.send({{"comparison", c}, {"preparing", true}});
+          };
+          auto made = LiveComparison::make(plan.comparisons[c], plan, registry, make_device, in_flight, c, alive);
           if (made) {
             live = std::move(*made);
           } else {

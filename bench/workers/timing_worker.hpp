@@ -6,7 +6,8 @@
 
 namespace detbench {
 
-/// Runs the whole plan and streams, per comparison and block, {"comparison":i,"samples":[{"arm":a,...}...]}, then
+/// Runs the whole plan and streams {"comparison":i,"preparing":true} now and then while arms are prepared, per block
+/// {"comparison":i,"samples":[{"arm":a,...}...]}, then
 /// {"comparison":i,"finished":true,"digests":[...],"failed":{arm: reason}}, at the end {"done":true}.
 Status run_timing_plan(const TimingPlan& plan, const Registry& registry, const MakeDevice& make_device, LineChannel& channel);
 
