@@ -13,6 +13,7 @@ namespace detbench::reduction {
 
 inline Status checked(cudaError_t error, const char* what) {
   if (error == cudaSuccess) return {};
+  cudaGetLastError();  // off the runtime, or the next launch's check would see it again
   return failure(std::string(what) + ": " + cudaGetErrorString(error),
                  error == cudaErrorMemoryAllocation ? Reason::Kind::out_of_memory : Reason::Kind::failed);
 }
