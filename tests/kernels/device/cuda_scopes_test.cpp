@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "kernels/device/device.hpp"
+#include "kernels/device/launch_gate.hpp"
 #include "kernels/device/sm_partition.hpp"
 #include "kernels/device/stress.hpp"
 
@@ -93,7 +94,10 @@ TEST_F(CudaScopesTest, GreenContextsHaveTheSizeAskedForAndKeepToIt) {
   for (const int size : sizes) {
     auto part = make_cuda_device({.multiprocessors = size});
     if (!part) GTEST_SKIP() << part.error().text;
-    EXPECT_EQ((*part)->configuration().multiprocessors, size);
+    // A driver may round up once more, by what it does not tell.
+    const int made = (*part)->configuration().multiprocessors;
+    EXPECT_GE(made, size);
+    EXPECT_LE(made, size + 8);
     ASSERT_TRUE((*part)->activate());
     const auto stream = *(*part)->make_stream();
     const auto recorder = ScheduleRecorder::make(**part, *stream, 16 * limits.count);
@@ -102,7 +106,7 @@ TEST_F(CudaScopesTest, GreenContextsHaveTheSizeAskedForAndKeepToIt) {
     ASSERT_TRUE(schedule) << schedule.error().text;
     const std::set<std::uint32_t> used(schedule->multiprocessor.begin(), schedule->multiprocessor.end());
     // Two more are allowed once device-side launches are loaded (cuda.h).
-    EXPECT_LE(used.size(), static_cast<std::size_t>(size + 2));
+    EXPECT_LE(used.size(), static_cast<std::size_t>(made + 2));
     EXPECT_GE(used.size(), static_cast<std::size_t>(std::min(size, 4)));
     // Memory is the primary context's, so both may use it.
     const auto buffer = *(*part)->allocate(1000);
@@ -111,7 +115,7 @@ TEST_F(CudaScopesTest, GreenContextsHaveTheSizeAskedForAndKeepToIt) {
   }
   const auto whole = (*ScheduleRecorder::make(*device_, *stream_, 16 * limits.count))->record();
   ASSERT_TRUE(whole);
-  EXPECT_GT(std::set<std::uint32_t>(whole->multiprocessor.begin(), whole->multiprocessor.end()).size(), static_cast<std::size_t>(sizes[0] + 2));
+  EXPECT_GT(std::set<std::uint32_t>(whole->multiprocessor.begin(), whole->multiprocessor.end()).size(), static_cast<std::size_t>(sizes[0] + 10));
 }
 
 TEST_F(CudaScopesTest, RefusesWhatTheGpuDoesNotHave) {
@@ -206,6 +210,25 @@ TEST_F(CudaScopesTest, ALoadChangesTheSchedule) {
   load->stop();
   EXPECT_GT(moved, 0);
   EXPECT_GT(reordered, 0);
+}
+
+TEST_F(CudaScopesTest, AGateHoldsWorkBackUntilItIsOpenedOrItsTimeIsUp) {
+  const auto gate = make_launch_gate(*device_);
+  ASSERT_TRUE(gate) << gate.error().text;
+  const auto begin = *device_->make_event(), end = *device_->make_event();
+  for (const bool opened : {false, true, true, false}) {
+    ASSERT_TRUE(stream_->record(*begin));
+    ASSERT_TRUE((*gate)->close(*stream_, opened ? 5.0 : 0.02));
+    ASSERT_TRUE(stream_->record(*end));
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    if (opened) (*gate)->open();
+    ASSERT_TRUE(stream_->wait());
+    EXPECT_EQ((*gate)->gave_up(), !opened);
+    const auto held_s = end->seconds_since(*begin);
+    ASSERT_TRUE(held_s) << held_s.error().text;
+    EXPECT_GT(*held_s, opened ? 0.04 : 0.015);
+    EXPECT_LT(*held_s, 2.0);
+  }
 }
 
 TEST_F(CudaScopesTest, ShortLoadsEnd) {
