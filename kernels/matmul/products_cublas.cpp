@@ -11,6 +11,7 @@ namespace detbench {
 namespace {
 
 constexpr std::size_t workspace_alignment = 256;  // cublasSetWorkspace asks for it
+constexpr std::size_t least_workspace = 16384;    // with less, cublasSetWorkspace's documentation lets products fail
 
 constexpr std::size_t aligned(std::size_t bytes) { return (bytes + workspace_alignment - 1) / workspace_alignment * workspace_alignment; }
 
@@ -154,7 +155,12 @@ class CublasOp final : public Op {
   }
 
   Status multiply(void* out) {
-    return handle_->multiply(gemm_, a_, b_, out, compute_, static_cast<cublasGemmAlgo_t>(arm_.algorithm));
+    auto status = handle_->multiply(gemm_, a_, b_, out, compute_, static_cast<cublasGemmAlgo_t>(arm_.algorithm));
+    // This is how cuBLAS says that a workspace is too small for the kernel it wants (documented at cublasSetWorkspace, with
+    // 16 KiB as what always suffices); the device's memory has not run out.
+    if (!status && arm_.workspace_bytes && *arm_.workspace_bytes < least_workspace && status.error().kind == Reason::Kind::out_of_memory)
+      return unsupported("cuBLAS does not run this product without a workspace: " + status.error().text);
+    return status;
   }
 
   /// The side streams wait for what the answer waits for, and the answer's stream for them: the inputs may be overwritten
