@@ -49,6 +49,9 @@ inline Result<CaseRun> run_plan(const Operation& operation, const Problem& probl
   if (!op) return tl::unexpected(op.error());
   std::unique_ptr<CapturedWork> recorded;
   if (how == How::captured) {
+    // Once as it is, as the sweep does: the first launch of a kernel loads it, which a capture may not permit.
+    if (auto s = (*op)->reset(); !s) return tl::unexpected(s.error());
+    if (auto s = (*op)->enqueue(); !s) return tl::unexpected(s.error());
     if (auto s = (*stream)->wait(); !s) return tl::unexpected(s.error());
     if (auto s = (*stream)->begin_capture(); !s) return tl::unexpected(s.error());
     const auto queued = (*op)->enqueue();
