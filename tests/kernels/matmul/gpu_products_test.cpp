@@ -112,7 +112,11 @@ class GpuProducts : public ::testing::Test {
         std::fprintf(stderr, "declined: %s: %s\n", id.c_str(), answers.error().text.c_str());
         continue;
       }
-      ASSERT_TRUE(answers) << answers.error().text;
+      if (!answers) {  // one arm that fails hides no other, unless it took the GPU with it
+        ADD_FAILURE() << answers.error().text;
+        ASSERT_TRUE(device_->usable());
+        continue;
+      }
       const auto found = (*reference)->check(offer.algorithm, answers->front().tensors);
       ASSERT_TRUE(found) << found.error().text;
       EXPECT_TRUE(found->passed) << found->reason;
@@ -123,39 +127,44 @@ class GpuProducts : public ::testing::Test {
   std::unique_ptr<Device> device_, cpu_;
 };
 
-TEST_F(GpuProducts, EveryArmOfCublasAgreesWithFp64) {
+/// A test for each type: what crashes or hangs a library takes no other type with it.
+class GpuLibraryProducts : public GpuProducts, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(GpuLibraryProducts, EveryArmOfCublasAgreesWithFp64) {
+  const char* types = GetParam();
   const auto matmul = make_matmul_operation();
   std::map<std::string, int> ran;
-  for (const char* types : all_types)
-    for (const char* layout : {"nn", "nt", "tn", "tt"})
-      for (const char* shape : {"m1_n1_k1", "m33_n17_k65", "m64_n128_k2048"})
-        for (const auto fill : {InputFill::exact, InputFill::rounding}) verify(*matmul, {"matmul", shape, types, layout}, "cublas", fill, ran);
+  for (const char* layout : {"nn", "nt", "tn", "tt"})
+    for (const char* shape : {"m1_n1_k1", "m33_n17_k65", "m64_n128_k2048"})
+      for (const auto fill : {InputFill::exact, InputFill::rounding}) verify(*matmul, {"matmul", shape, types, layout}, "cublas", fill, ran);
   for (const auto pass : all_dense_passes)
-    for (const char* types : all_types) verify(*make_dense_operation(pass), {std::string(op_name(pass)), "mb8_ic96_oc40", types, "rowmajor"}, "cublas", InputFill::exact, ran);
-  EXPECT_GT(ran["cublas"], 500);
-  // Whether the library tunes (autotune) or emulates on this GPU is its own affair; the other arms always run.
-  EXPECT_LT(ran["declined"], ran["cublas"] / 4);
+    verify(*make_dense_operation(pass), {std::string(op_name(pass)), "mb8_ic96_oc40", types, "rowmajor"}, "cublas", InputFill::exact, ran);
+  EXPECT_GT(ran["cublas"], 100);
+  // Whether the library tunes (autotune), emulates or does without a workspace on this GPU is its own affair; the other arms
+  // always run.
+  EXPECT_LT(ran["declined"], ran["cublas"] / 3);
 }
 
-TEST_F(GpuProducts, EveryConfigurationOfCublasLtAgreesWithFp64) {
+TEST_P(GpuLibraryProducts, EveryConfigurationOfCublasLtAgreesWithFp64) {
+  const char* types = GetParam();
   AlgorithmSearch search;
   search.tiers = {Tier::t0, Tier::t1, Tier::t3};
   search.sample = 4, search.exhaustive_limit = 64;
   const auto matmul = make_matmul_operation(search);
-  for (const char* types : all_types)
-    for (const auto& [shape, layout] : {std::pair{"m64_n48_k4096", "tn"}, {"m56_n40_k64", "nt"}}) {
-      std::map<std::string, int> ran;
-      for (const auto fill : {InputFill::exact, InputFill::rounding}) verify(*matmul, {"matmul", shape, types, layout}, "cublaslt", fill, ran);
-      EXPECT_GT(ran["cublaslt"], 20) << types << shape;
-      EXPECT_LT(ran["declined"], ran["cublaslt"]) << types << shape;
-    }
-  for (const auto pass : all_dense_passes)
-    for (const char* types : all_types) {
-      std::map<std::string, int> ran;
-      verify(*make_dense_operation(pass), {std::string(op_name(pass)), "mb8_ic96_oc40", types, "rowmajor"}, "cublaslt", InputFill::exact, ran);
-      EXPECT_GT(ran["cublaslt"], 0) << op_name(pass) << types;
-    }
+  for (const auto& [shape, layout] : {std::pair{"m64_n48_k4096", "tn"}, {"m56_n40_k64", "nt"}}) {
+    std::map<std::string, int> ran;
+    for (const auto fill : {InputFill::exact, InputFill::rounding}) verify(*matmul, {"matmul", shape, types, layout}, "cublaslt", fill, ran);
+    EXPECT_GT(ran["cublaslt"], 20) << shape;
+    EXPECT_LT(ran["declined"], ran["cublaslt"]) << shape;
+  }
+  for (const auto pass : all_dense_passes) {
+    std::map<std::string, int> ran;
+    verify(*make_dense_operation(pass), {std::string(op_name(pass)), "mb8_ic96_oc40", types, "rowmajor"}, "cublaslt", InputFill::exact, ran);
+    EXPECT_GT(ran["cublaslt"], 0) << op_name(pass);
+  }
 }
+
+INSTANTIATE_TEST_SUITE_P(Types, GpuLibraryProducts, ::testing::ValuesIn(all_types), [](const auto& info) { return std::string(info.param); });
 
 TEST_F(GpuProducts, NeighboursOfTheHeuristicsProposalsAgreeWithFp64) {
   AlgorithmSearch search;
