@@ -13,6 +13,9 @@ struct Case {
   DataType storage;
   bool tf32;
   std::string layout;
+  friend std::ostream& operator<<(std::ostream& out, const Case& c) {
+    return out << op_name(c.pattern) << ' ' << to_text(c.storage) << (c.tf32 ? " tf32 " : " ") << c.layout;
+  }
 };
 
 class FusedOnGpu : public ::testing::TestWithParam<Case> {
@@ -26,46 +29,65 @@ class FusedOnGpu : public ::testing::TestWithParam<Case> {
   std::unique_ptr<Device> device_;
 };
 
-TEST_P(FusedOnGpu, EveryArmAgreesWithFp64) {
-  const auto& c = GetParam();
-  auto operations = make_fused_convolution_operations();
-  const auto& operation = operations[c.pattern == FusedPattern::stats ? 1 : 0];
+/// Runs every arm that is offered; what the library takes back when the plan is built is no error. Returns how many ran.
+int verify_all(Device& device, const FusedConvolutionProblem& p, const AlgorithmSearch& search) {
+  const auto operations = make_fused_convolution_operations(search);
+  const auto& operation = *operations[p.pattern == FusedPattern::stats ? 1 : 0];
+  const auto problem = to_problem(p);
   int ran = 0;
-  // Channels in multiples of 8, as tensor-core engines want them, beside the shapes that nothing fits.
-  auto problems = testing::small_fused(c.pattern, c.storage, c.layout);
-  for (const std::size_t kernel : {1, 3}) {
-    auto p = problems[1];
-    p.ic = 32, p.oc = 64, p.ih = p.iw = 14;
-    p.kh = p.kw = static_cast<std::int64_t>(kernel);
-    p.pt = p.pb = p.pl = p.pr = p.kh / 2;
-    problems.push_back(p);
-  }
-  for (auto& p : problems) {
-    p.types.tf32 = c.tf32;
-    const auto problem = to_problem(p);
-    for (const auto fill : {InputFill::exact, InputFill::rounding}) {
-      const auto reference = operation->reference(problem, {fill, 5});
-      ASSERT_TRUE(reference) << reference.error().text;
-      for (const auto& provider : operation->providers()) {
-        const auto offers = provider->offers(problem, *device_);
-        ASSERT_TRUE(offers) << offers.error().text;
-        for (const auto& offer : *offers) {
-          const auto id = case_id(problem, offer.algorithm);
-          if (offer.unsupported) {
-            EXPECT_FALSE(offer.unsupported->text.empty()) << id;
-            continue;
-          }
-          const auto found = testing::verify_once(*device_, *operation, problem, offer.algorithm, {fill, 5}, **reference,
-                                                  fill == InputFill::exact ? Poison::nan_pattern : Poison::random);
-          if (!found) {
-            ADD_FAILURE() << id << ": " << found.error().text;
-            continue;
-          }
-          EXPECT_TRUE(found->passed) << id << ": " << found->reason;
-          ++ran;
+  for (const auto fill : {InputFill::exact, InputFill::rounding}) {
+    const auto reference = operation.reference(problem, {fill, 5});
+    EXPECT_TRUE(reference) << reference.error().text;
+    if (!reference) return ran;
+    for (const auto& provider : operation.providers()) {
+      const auto offers = provider->offers(problem, device);
+      EXPECT_TRUE(offers) << offers.error().text;
+      if (!offers) continue;
+      for (const auto& offer : *offers) {
+        const auto id = case_id(problem, offer.algorithm);
+        if (offer.unsupported) {
+          EXPECT_FALSE(offer.unsupported->text.empty()) << id;
+          continue;
         }
+        // Kernels that are compiled at run time cost up to seconds: once is enough.
+        const auto notes = offer.notes.find("behaviour_notes");
+        const bool compiled = notes != offer.notes.end() && notes->second.find("RUNTIME_COMPILATION") != std::string::npos;
+        if (compiled && fill == InputFill::exact) continue;
+        const auto found =
+            testing::verify_once(device, operation, problem, offer.algorithm, {fill, 5}, **reference, fill == InputFill::exact ? Poison::nan_pattern : Poison::random);
+        if (!found && found.error().kind == Reason::Kind::unsupported) continue;
+        if (!found) {
+          ADD_FAILURE() << id << ": " << found.error().text;
+          if (!device.usable()) return ran;
+          continue;
+        }
+        EXPECT_TRUE(found->passed) << id << ": " << found->reason;
+        ++ran;
       }
     }
+  }
+  return ran;
+}
+
+TEST_P(FusedOnGpu, EveryArmAgreesWithFp64) {
+  const auto& c = GetParam();
+  int ran = 0;
+  auto problems = testing::small_fused(c.pattern, c.storage, c.layout);
+  const auto pointwise = problems[1];
+  for (auto& p : problems) {
+    p.types.tf32 = c.tf32;
+    ran += verify_all(*device_, p, {.tiers = {Tier::t0}});
+    ASSERT_TRUE(device_->usable());
+  }
+  // Channels in multiples of 8, as tensor-core engines want them, beside the shapes that nothing fits.
+  for (const std::int64_t kernel : {1, 3}) {
+    auto p = pointwise;
+    p.types.tf32 = c.tf32;
+    p.ic = 32, p.oc = 64, p.ih = p.iw = 14;
+    p.kh = p.kw = kernel;
+    p.pt = p.pb = p.pl = p.pr = kernel / 2;
+    ran += verify_all(*device_, p, {});
+    ASSERT_TRUE(device_->usable());
   }
   RecordProperty("ran", ran);
 }
