@@ -140,8 +140,9 @@ Result<Sample> time_sample(PreparedOp& op, Stream& stream, std::uint32_t iterati
   sample.iterations = iterations;
   sample.involuntary_switches = switched;
   sample.foreign_s = reading.foreign_s;
-  sample.foreign_load = reading.loaded;
   sample.launches_exposed = time->launches_exposed;
+  // What was queued ahead runs by itself: other people's work on the host's cores reaches a GPU's time only where launches do.
+  sample.foreign_load = reading.loaded && (op.device().kind() == DeviceKind::cpu || sample.launches_exposed);
   if (aids.monitor) sample.sm_clock_hz = aids.monitor->sm_clock_hz();
   return sample;
 }

@@ -26,7 +26,8 @@ struct TimingSettings {
   /// queued before the first begins; so many keep launches and flushes far below the launch queue's 1024 places.
   std::uint32_t maximum_gpu_iterations = 20;
   double gate_limit_s = 5e-3;         ///< the longest that a GPU is held back while the host queues a sample
-  double foreign_share = 0.10;        ///< a sample is marked when others used more than this share of a core meanwhile
+  /// A sample is marked when others used more than this share of a core meanwhile; on a GPU only with launches exposed.
+  double foreign_share = 0.10;
   std::shared_ptr<ForeignLoadMeter> meter;  ///< nullptr: one of the real machine, shared by the process
 };
 

@@ -134,6 +134,23 @@ TEST(GpuTiming, SaysWhenTheGateGaveUp) {
   EXPECT_TRUE(time_sample(*bench.op, *bench.stream, 1, {}, bench.aids)->launches_exposed);
 }
 
+TEST(GpuTiming, MarksForeignLoadOnlyWhereTheHostIsInTheTime) {
+  for (const bool exposed : {false, true}) {
+    double now_s = 100;
+    GpuBench bench({}, exposed);
+    TimingSettings settings;
+    ForeignLoadMeter::Sources sources;
+    sources.proc_stat = [&now_s] { return "cpu  " + std::to_string(static_cast<long>(now_s * 200)) + " 0 0 9 0 0 0 0\ncpu0 1\ncpu1 1\n"; };
+    sources.own_cpu_s = [] { return 0.0; };
+    sources.now_s = [&now_s] { return now_s += 1; };
+    settings.meter = std::make_shared<ForeignLoadMeter>(sources);
+    const auto sample = time_sample(*bench.op, *bench.stream, 1, settings, bench.aids);
+    ASSERT_TRUE(sample) << sample.error().text;
+    EXPECT_GT(sample->foreign_s, 0);
+    EXPECT_EQ(sample->foreign_load, exposed);
+  }
+}
+
 TEST(GpuTiming, OpensTheGateWhenARunFails) {
   GpuBench bench([](FakeRun&) -> Status { return failure("no launch"); });
   const auto sample = time_sample(*bench.op, *bench.stream, 3, {}, bench.aids);
