@@ -8,6 +8,7 @@
 #include "bench/core/controls.hpp"
 #include "bench/core/probe.hpp"
 #include "bench/core/stressors.hpp"
+#include "bench/core/timing.hpp"
 
 namespace detbench {
 namespace {
@@ -87,6 +88,40 @@ TEST_F(GpuControls, ItsBitsAreTheCpus) {
     ASSERT_TRUE(here) << here.error().text;
     ASSERT_TRUE(there) << there.error().text;
     EXPECT_EQ(here->digest, there->digest) << name;
+  }
+}
+
+TEST_F(GpuControls, SamplesAreTimedWithLaunchesHidden) {
+  ASSERT_TRUE(device_->activate());
+  const auto operation = make_control_operation();
+  const auto stream = *device_->make_stream();
+  TensorStore store(*device_, *stream);
+  Algorithm algorithm;
+  algorithm.provider = "control";
+  algorithm.name = "integer_accumulation";
+  const auto op = PreparedOp::make(*operation, {"control", "n65536", "f32_f32_strict", "vector"}, algorithm, {}, *device_, *stream, store);
+  ASSERT_TRUE(op) << op.error().text;
+  auto aids = make_timing_aids(*device_);
+  ASSERT_TRUE(aids) << aids.error().text;
+  TimingSettings settings;
+  settings.gate_limit_s = 1.0;  // tests share the host with other tests
+  const auto iterations = calibrate(**op, settings);
+  ASSERT_TRUE(iterations) << iterations.error().text;
+  EXPECT_GE(*iterations, 1u);
+  EXPECT_LE(*iterations, settings.maximum_gpu_iterations);
+  const auto digest = (*op)->run();
+  ASSERT_TRUE(digest) << digest.error().text;
+  for (const std::uint32_t runs : {1u, *iterations, settings.maximum_gpu_iterations}) {
+    const auto sample = time_sample(**op, *stream, runs, settings, *aids);
+    ASSERT_TRUE(sample) << sample.error().text;
+    EXPECT_EQ(sample->iterations, runs);
+    EXPECT_FALSE(sample->launches_exposed);
+    // Three short kernels: a microsecond at least, and nothing like the gate's or a launch's waiting.
+    EXPECT_GT(sample->elapsed_s, 1e-6);
+    EXPECT_LT(sample->elapsed_s, 0.05);
+    const auto timed = (*op)->digest();
+    ASSERT_TRUE(timed) << timed.error().text;
+    EXPECT_EQ(*timed, *digest);
   }
 }
 
