@@ -11,7 +11,13 @@ namespace detbench::cudnn {
 namespace {
 
 Result<ExecutionPlan> finished(Descriptor descriptor) {
-  if (auto s = descriptor.finalize(); !s) return tl::unexpected(s.error());
+  if (auto s = descriptor.finalize(); !s) {
+    auto reason = s.error();
+    // The library calls a configuration valid before it has made the source of its kernel. A source that does not compile (9.19:
+    // that of every deterministic reduction) says that the algorithm does not exist, not that anything crashed.
+    if (descriptor.status() == CUDNN_STATUS_INTERNAL_ERROR_COMPILATION_FAILED) reason.kind = Reason::Kind::unsupported;
+    return tl::unexpected(std::move(reason));
+  }
   ExecutionPlan plan;
   const auto workspace = descriptor.get_int64(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE);
   if (!workspace) return tl::unexpected(workspace.error());
@@ -133,7 +139,8 @@ Result<Target> target_of(Device& device) {
   if (device.kind() != DeviceKind::cuda) return unsupported("cuDNN needs a GPU; this device is " + device.name());
   if (auto s = device.activate(); !s) return tl::unexpected(s.error());
   static std::mutex mutex;
-  static std::optional<Target> cached;  // CUDA devices here are all GPU 0
+  // CUDA devices here are all GPU 0. Never destroyed: the library's parts are loaded after this and gone before it at the end.
+  static auto& cached = *new std::optional<Target>;
   const std::lock_guard lock(mutex);
   if (!cached) {
     auto target = Target::of_device(0);
