@@ -17,7 +17,12 @@ Result<cudnnHandle_t> handle_for(Device& device, Stream& stream) {
   auto& handle = handles[{stream.native(), device.configuration().multiprocessors}];
   if (handle == nullptr) DETBENCH_CUDNN_TRY(**lib, cudnnCreate(&handle));
   // Set every time: the stream at this address may be a new one.
-  DETBENCH_CUDNN_TRY(**lib, cudnnSetStream(handle, static_cast<cudaStream_t>(stream.native())));
+  if (const auto status = (*lib)->cudnnSetStream(handle, static_cast<cudaStream_t>(stream.native())); status != CUDNN_STATUS_SUCCESS) {
+    auto reason = cudnn_reason(**lib, status, "cudnnSetStream");
+    // It records an event of the handle's context on the stream, which a driver may refuse on a stream of a green context.
+    if (status == CUDNN_STATUS_BAD_PARAM_STREAM_MISMATCH) reason.kind = Reason::Kind::unsupported;
+    return tl::unexpected(std::move(reason));
+  }
   return handle;
 }
 
