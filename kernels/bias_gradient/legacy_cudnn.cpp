@@ -78,12 +78,10 @@ Result<SimplePlanParts> reduce_tensor(const Problem& problem, Device& device) {
   if (!reduction) return tl::unexpected(reduction.error());
   DETBENCH_CUDNN_TRY(l, cudnnSetReduceTensorDescriptor(reduction->get(), CUDNN_REDUCE_TENSOR_ADD, CUDNN_DATA_FLOAT, CUDNN_PROPAGATE_NAN,
                                                        CUDNN_REDUCE_TENSOR_NO_INDICES, CUDNN_32BIT_INDICES));
-  auto stream = device.make_stream();
-  if (!stream) return tl::unexpected(stream.error());
-  auto handle = cudnn::handle_for(device, **stream);
-  if (!handle) return tl::unexpected(handle.error());
+  const auto planning = cudnn::planning_handle(device);
+  if (!planning) return tl::unexpected(planning.error());
   std::size_t workspace_bytes = 0;
-  if (const auto status = l.cudnnGetReductionWorkspaceSize(*handle, reduction->get(), s->descriptors.diff_dst.get(), s->descriptors.diff_bias.get(), &workspace_bytes);
+  if (const auto status = l.cudnnGetReductionWorkspaceSize(planning->handle, reduction->get(), s->descriptors.diff_dst.get(), s->descriptors.diff_bias.get(), &workspace_bytes);
       status != CUDNN_STATUS_SUCCESS)
     return unsupported(cudnn::cudnn_reason(l, status, "cudnnGetReductionWorkspaceSize").text);
   return parts_of(s->problem, device, workspace_bytes, [s = *s, reduction = *reduction](cudnnHandle_t h, const void* x, void* y, Region workspace) {

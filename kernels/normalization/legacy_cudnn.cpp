@@ -226,11 +226,9 @@ Result<SimplePlanParts> make_parts(const Problem& problem, Device& device, const
   auto call = describe(**library, *p, *specs, variant);
   if (!call) return unsupported(call.error().text);
   if (variant.family != Family::plain) {
-    auto stream = device.make_stream();
-    if (!stream) return tl::unexpected(stream.error());
-    auto handle = cudnn::handle_for(device, **stream);
-    if (!handle) return tl::unexpected(handle.error());
-    if (auto asked = ask_sizes(*call, *handle); !asked) return unsupported(asked.error().text);
+    const auto planning = cudnn::planning_handle(device);
+    if (!planning) return tl::unexpected(planning.error());
+    if (auto asked = ask_sizes(*call, planning->handle); !asked) return unsupported(asked.error().text);
   }
   SimplePlanParts parts{specs->inputs, specs->outputs, call->workspace_bytes(), {}, notes_of(*call)};
   parts.alignment_bytes = 16;
