@@ -131,7 +131,7 @@ int available_cores();
 Result<std::unique_ptr<Device>> make_cpu_device(const DeviceConfiguration& configuration = {});
 /// Ignores threads, which no kernel sees. Refuses an SM-count target above what the GPU has, and a partition or a pool
 /// that the driver cannot make. A reason when the build has no CUDA, the driver is missing or too old, or there is no GPU: all three mean "no CUDA
-/// backend here".
+/// backend here". After an error that sticks a reason of kind `failed`, "the GPU is lost to this process".
 Result<std::unique_ptr<Device>> make_cuda_device(const DeviceConfiguration& configuration = {});
 
 }  // namespace detbench

@@ -173,6 +173,23 @@ class CudaDevice final : public Device {
   std::uint32_t eviction_count_ = 0;
 };
 
+/// Errors after which every call of this process fails: no lack of a backend, and nothing that another try mends.
+bool sticks(cudaError_t error) {
+  switch (error) {
+    case cudaErrorIllegalAddress:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorInvalidPc:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorHardwareStackError:
+    case cudaErrorLaunchFailure:
+    case cudaErrorLaunchTimeout:
+    case cudaErrorAssert:
+    case cudaErrorECCUncorrectable: return true;
+    default: return false;
+  }
+}
+
 tl::unexpected<Reason> no_backend(const std::string& why) { return unsupported("no CUDA backend here: " + why); }
 
 }  // namespace
@@ -180,13 +197,17 @@ tl::unexpected<Reason> no_backend(const std::string& why) { return unsupported("
 Result<std::unique_ptr<Device>> make_cuda_device(const DeviceConfiguration& configuration) {
   if (const Status checked = check_placement(configuration); !checked) return tl::unexpected(checked.error());
   int count = 0;
+  const cudaError_t counted = cudaGetDeviceCount(&count);
+  cudaError_t error = counted;
+  if (error == cudaSuccess && count > 0) error = cudaSetDevice(0);
+  if (error == cudaSuccess && count > 0) error = cudaStreamQuery(nullptr);  // tells of sticky errors without waiting
+  if (error != cudaSuccess) cudaGetLastError();
+  if (sticks(error)) return failure(std::string("the GPU is lost to this process: ") + cudaGetErrorString(error));
   // Without a driver the runtime answers "insufficient driver", without a GPU "no device": both mean the same here.
-  if (const cudaError_t error = cudaGetDeviceCount(&count); error != cudaSuccess) {
-    cudaGetLastError();
-    return no_backend(cudaGetErrorString(error));
-  }
+  if (counted != cudaSuccess) return no_backend(cudaGetErrorString(counted));
   if (count == 0) return no_backend("no GPU is visible");
-  DETBENCH_CUDA_TRY(cudaSetDevice(0));
+  if (error != cudaSuccess && error != cudaErrorNotReady)
+    return tl::unexpected<Reason>(cuda_reason(error, "cudaSetDevice(0)", __FILE__));
   cudaDeviceProp properties;
   DETBENCH_CUDA_TRY(cudaGetDeviceProperties(&properties, 0));
   if (const Status image = cuda::check_kernel_image(); !image) {
