@@ -5,7 +5,7 @@ here="$root/tests/scripts"
 bundle="$folder/bundle"
 mkdir -p "$bundle/bin" "$bundle/tests"
 cp "$here/fake_detbench.sh" "$bundle/bin/detbench"
-for name in passing failing crashing hanging skipping long; do cp "$here/fake_tests.sh" "$bundle/tests/$name"; done
+for name in passing failing crashing lost hanging skipping long; do cp "$here/fake_tests.sh" "$bundle/tests/$name"; done
 chmod +x "$bundle"/bin/* "$bundle"/tests/*
 export FAKE_MARK="$folder/mark"
 mark="gpu-check-test-$$"
@@ -44,13 +44,14 @@ contains "the calls are counted" "$said" "call 2,"
 equal "what is done is not done again" "$(wc -l <"$folder/open/sweep/two/run/journal.jsonl")" "$(tar -xzOf "$folder"/good/state.tar.gz ./sweep/two/run/journal.jsonl sweep/two/run/journal.jsonl 2>/dev/null | wc -l)"
 
 # --- every failure costs its own phase
-tests_list failing crashing passing
+tests_list failing crashing lost passing
 phases 'crash crash' 'usage usage' 'incorrect incorrect' 'after ok'
 check faults --budget-s 90
 equal "something failed" "$code" 1
 contains "a test that fails alone too" "$(value tests/failing reason)" "Gpu.First Gpu.Third; passing alone: Gpu.Third"
 contains "a crashed test is named" "$(value tests/crashing reason)" "Gpu.Second (crashed: code 139)"
 equal "the tests around it ran" "$(value tests/crashing passed)" 2
+equal "a lost GPU costs its own test alone" "$(value tests/lost reason)" "2 passed, 1 failed, 0 skipped: Gpu.First"
 equal "a crashed phase" "$(value sweep/crash status): $(value sweep/crash reason)" "failed: crashed: code 139"
 contains "a refused phase gives the reason" "$(value sweep/usage reason)" "is not a filter term"
 equal "incorrect rows" "$(value sweep/incorrect status) $(value sweep/incorrect incorrect)" "done 1"
