@@ -136,7 +136,11 @@ std::vector<AuditRow> audit_claims(const std::vector<ResultFile>& files) {
     judge(group);
     rows.push_back(std::move(group.row));
   }
-  std::stable_sort(rows.begin(), rows.end(), [](const AuditRow& a, const AuditRow& b) { return a.verdict < b.verdict; });
+  // Within a verdict what differs with the least provocation comes first: scopes are in that order.
+  const auto rank = [](const AuditRow& row) {
+    return std::pair(row.verdict, row.evidence_scope != nullptr ? static_cast<int>(row.evidence_scope->scope) : static_cast<int>(all_scopes.size()));
+  };
+  std::stable_sort(rows.begin(), rows.end(), [&](const AuditRow& a, const AuditRow& b) { return rank(a) < rank(b); });
   return rows;
 }
 

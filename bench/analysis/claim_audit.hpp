@@ -47,7 +47,7 @@ struct AuditRow {
   const ScopeResult* evidence_scope = nullptr;  ///< where it differed; nullptr: no difference
 };
 
-/// Rows of all files, verdicts in the order above, then by op and algorithm. Points into `files`. Rows that did not run
+/// Rows of all files, verdicts in the order above, then by the scope of the evidence, op and algorithm. Points into `files`. Rows that did not run
 /// (unsupported, skipped) are no evidence and are left out; incorrect ones too: their bits mean nothing.
 std::vector<AuditRow> audit_claims(const std::vector<ResultFile>& files);
 

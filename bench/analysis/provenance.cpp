@@ -51,8 +51,10 @@ std::string library_label(const ResultFile& file) {
   std::string label;
   const auto libraries = object_at(file.manifest, "libraries");
   if (!libraries.is_object()) return label;
+  // What only a GPU's run uses says nothing about a CPU's.
+  const auto unused = [&](const std::string& name) { return file.backend == "cpu" && (name == "cudnn" || name == "cublas"); };
   for (const auto& [name, version] : libraries.items())
-    if (version.is_string()) label += (label.empty() ? "" : ", ") + name + " " + version.get<std::string>();
+    if (version.is_string() && !unused(name)) label += (label.empty() ? "" : ", ") + name + " " + version.get<std::string>();
   return label;
 }
 

@@ -370,12 +370,12 @@ class ArmProbe {
   }
 
   void batch() {
-    if (settings_.configurations == 0 || leaves_out(Scope::batch)) return add_left_out(Scope::batch);
+    if (settings_.batches == 0 || leaves_out(Scope::batch)) return add_left_out(Scope::batch);
     const auto size = operation_.batch_size(problem_);
     if (!size) return add(left_out(Scope::batch, ScopeVerdict::not_applicable, size.error().text));
     std::vector<Stage> stages;
     std::optional<Witness> witness;
-    for (const auto& configuration : batch_configurations(*size, settings_.configurations)) {
+    for (const auto& configuration : batch_configurations(*size, settings_.batches)) {
       const auto name = "batch=" + std::to_string(configuration.batch) + ",position=" + std::to_string(configuration.position);
       stages.push_back(guarded_stage(name, [&] { return batch_stage(name, configuration, witness); }));
       if (report_.status != RunStatus::ok || lost_) break;

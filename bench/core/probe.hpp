@@ -21,6 +21,7 @@ struct ProbeSettings {
   std::uint32_t repeat = 10;        ///< runs compared with the baseline in `repeat`
   std::uint32_t load = 10;          ///< runs under each stressor
   std::uint32_t configurations = 2; ///< in each configuration scope, beyond the baseline; on a GPU of each kind
+  std::uint32_t batches = 2;        ///< configurations of `batch`, which are the dearest: each is a larger problem
   std::vector<Scope> left_out;      ///< scopes that the profile does not measure
   DeviceConfiguration base;         ///< configuration of the baseline
   double slow_limit_s = 5.0;        ///< an arm whose first run takes longer gets n = 2 everywhere and is marked slow

@@ -95,6 +95,8 @@ std::map<std::string, std::string> bit_changing_environment() {
   return found;
 }
 
+std::string cpu_fingerprint() { return cpuinfo("model name") + ", " + std::to_string(available_cores()) + " cores"; }
+
 std::vector<MachineWarning> machine_warnings() {
   std::vector<MachineWarning> warnings;
   const auto governor = first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
@@ -143,7 +145,7 @@ Json make_manifest(const std::map<std::string, std::string>& library_versions, c
             {"maximum_hz", frequency_hz("cpuinfo_max_freq")},
             {"load_average", has_load ? Json(load) : Json()}}},
           {"gpu", gpu},
-          {"driver", gpu.is_object() ? gpu.value("driver", Json()) : Json()},
+          {"driver", gpu.is_object() && gpu.contains("driver") ? gpu["driver"].value("version", Json()) : Json()},
           {"libraries", library_versions},
           {"compiler", {{"name", build_info::compiler}, {"build_type", build_info::build_type}, {"flags", build_info::flags},
                         {"cuda", text_or_null(build_info::cuda)}}},

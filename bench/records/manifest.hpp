@@ -14,6 +14,9 @@ Json make_manifest(const std::map<std::string, std::string>& library_versions, c
 /// device, so a sweep's parent asks a worker.
 Result<Json> describe_gpu();
 
+/// "AMD EPYC 7B13, 2 cores": what tells one machine's CPU results from another's.
+std::string cpu_fingerprint();
+
 /// One thing about this machine that can change bits or times, with the remedy.
 struct MachineWarning {
   std::string text;

@@ -22,6 +22,7 @@ const std::vector<Profile>& cpu_profiles() {
     quick.oversubscribe_limit_s = 5e-3;
     quick.layouts = {"nhwc", "blocked"};
     quick.others = Breadth::few;
+    quick.most_batches = 1;
     quick.types = {"f32_f32_strict"};
     quick.sum_elements = {1 << 16, 1 << 20, 1 << 24};
     quick.scatter = {{1 << 18, 1 << 4}, {1 << 18, 1 << 14}};

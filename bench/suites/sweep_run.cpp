@@ -32,6 +32,8 @@ Json settings_line(const RunSettings& settings) {
           {"seed", settings.seed},
           {"threads", settings.threads},
           {"backend", settings.backend},
+          // A GPU's rows may be finished on another host with the same GPU; scripts/gpu_check.sh watches that.
+          {"machine", settings.backend == "cpu" ? cpu_fingerprint() : ""},
           {"search", format_tiers(settings.profile.search.tiers)},
           {"scopes", format_scopes(settings.scopes)},
           {"selections", settings.selections.string()}};
@@ -169,6 +171,8 @@ Result<RunSettings> settings_of_earlier_run(const std::filesystem::path& directo
     if (version != program_version())
       return invalid_input(where + " was begun by detbench " + version + ", this is " + program_version() + ": finish it with that version or start anew");
     settings.backend = line.at("backend").get<std::string>();
+    if (const auto machine = line.at("machine").get<std::string>(); settings.backend == "cpu" && machine != cpu_fingerprint())
+      return invalid_input(where + " was measured on another machine (" + machine + "; this is " + cpu_fingerprint() + "): rows of two machines are never mixed");
     auto profile = find_profile(line.at("profile").get<std::string>(), settings.backend);
     if (!profile) return invalid_input(where + " names a profile that does not exist: '" + line.at("profile").get<std::string>() + "'");
     settings.profile = *profile;
@@ -243,6 +247,7 @@ Result<RunOutcome> run_sweep(const RunSettings& given) {
   for (const auto scope : all_scopes)
     if (!settings.scopes.empty() && std::find(settings.scopes.begin(), settings.scopes.end(), scope) == settings.scopes.end())
       sweep_settings.left_out.push_back(scope);
+  sweep_settings.most_batches = settings.profile.most_batches;
   sweep_settings.oversubscribe_limit_s = settings.profile.oversubscribe_limit_s;
   sweep_settings.seed = settings.seed;
   sweep_settings.base.threads = settings.threads;

@@ -80,7 +80,7 @@ Result<Offer> read_offer(const Json& json) {
 Json to_json(const ProbeSettings& s) {
   Json left_out = Json::array();
   for (const auto scope : s.left_out) left_out.push_back(std::string(to_text(scope)));
-  return {{"left_out", left_out}, {"inputs", to_json(s.inputs)}, {"repeat", s.repeat}, {"load", s.load}, {"configurations", s.configurations},
+  return {{"left_out", left_out}, {"inputs", to_json(s.inputs)}, {"repeat", s.repeat}, {"load", s.load}, {"configurations", s.configurations}, {"batches", s.batches},
           {"base", to_json(s.base)}, {"slow_limit_s", s.slow_limit_s}, {"load_limit_s", s.load_limit_s},
           {"oversubscribe_limit_s", s.oversubscribe_limit_s}};
 }
@@ -91,6 +91,7 @@ Result<ProbeSettings> read_probe_settings(const Json& json) {
     s.repeat = j.at("repeat").get<std::uint32_t>();
     s.load = j.at("load").get<std::uint32_t>();
     s.configurations = j.at("configurations").get<std::uint32_t>();
+    s.batches = j.at("batches").get<std::uint32_t>();
     for (const auto& text : j.at("left_out"))
       if (const auto scope = parse_scope(text.get<std::string>())) s.left_out.push_back(*scope);
     s.base = read_configuration(j.at("base"));

@@ -11,6 +11,7 @@ TEST(Messages, ProbeSettingsKeepEveryField) {
   settings.repeat = 3;
   settings.load = 4;
   settings.configurations = 5;
+  settings.batches = 6;
   settings.left_out = {Scope::capture, Scope::batch};
   settings.base = {.threads = 6, .alignment_bytes = 512, .offset_bytes = 32, .placement_seed = 1234567890123456789u,
                    .allocator = Allocator::pool, .sm_count_target = 66, .multiprocessors = 64};
@@ -21,6 +22,7 @@ TEST(Messages, ProbeSettingsKeepEveryField) {
   ASSERT_TRUE(read) << read.error().text;
   EXPECT_EQ(to_json(*read), to_json(settings));
   EXPECT_EQ(read->left_out, settings.left_out);
+  EXPECT_EQ(read->batches, 6u);
   EXPECT_EQ(read->base.allocator, Allocator::pool);
   EXPECT_EQ(read->base.sm_count_target, 66);
   EXPECT_EQ(read->base.multiprocessors, 64);

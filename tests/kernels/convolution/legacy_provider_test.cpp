@@ -44,6 +44,9 @@ struct Case {
   std::string layout;
   DataType storage;
   bool tf32;
+  friend std::ostream& operator<<(std::ostream& out, const Case& c) {
+    return out << op_name(c.direction) << ' ' << c.layout << ' ' << to_text(c.storage) << (c.tf32 ? " tf32" : "");
+  }
 };
 
 class LegacyOnGpu : public ::testing::TestWithParam<Case> {

@@ -32,6 +32,7 @@ const char* const shapes[] = {"mb2_c24_h7_w5", "mb3_c37_h9_w9", "mb1_c1_h1_w1", 
 
 struct Case {
   std::string op, shape, types, layout;
+  friend std::ostream& operator<<(std::ostream& out, const Case& c) { return out << problem_id({c.op, c.shape, c.types, c.layout}); }
 };
 class EveryOffer : public ::testing::TestWithParam<Case> {};
 
