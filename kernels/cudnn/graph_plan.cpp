@@ -29,11 +29,12 @@ Result<ExecutionPlan> finished(Descriptor descriptor) {
   return plan;
 }
 
-/// For a device and an SM-count target. The engine was asked about the current device (describe_engine), so the plan may want
-/// that device's handle where its stated properties do not do.
-Result<ExecutionPlan> build_for_sm_count(const Checked& configuration, const Target& target, Device& device) {
+/// For a device: with its stated properties, as an engine is asked, and where these do not do with its handle, as plans were made
+/// before there were properties. An SM-count target's engine was asked about the current device (describe_engine), so then a
+/// refusal counts for little too.
+Result<ExecutionPlan> build_for_device(const Checked& configuration, const Target& target, Device& device) {
   auto plan = build_execution_plan(configuration, target);
-  if (plan) return plan;
+  if (plan || (plan.error().kind == Reason::Kind::unsupported && device.configuration().sm_count_target == 0)) return plan;
   const auto planning = planning_handle(device);
   if (!planning) return plan;
   auto d = Descriptor::make(configuration.descriptor.library(), CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
@@ -162,7 +163,7 @@ Result<std::unique_ptr<Plan>> make_graph_plan(const GraphProblem& problem, const
   const auto engine = describe_engine(problem.graph, *target, configuration.engine, device.configuration().sm_count_target);
   const auto checked = check(engine, configuration);
   if (checked.support != Support::valid) return unsupported(to_text(configuration) + ": " + checked.reason);
-  auto plan = device.configuration().sm_count_target > 0 ? build_for_sm_count(checked, *target, device) : build_execution_plan(checked, *target);
+  auto plan = build_for_device(checked, *target, device);
   if (!plan) return tl::unexpected(plan.error());
   notes["engine"] = std::to_string(configuration.engine);
   notes["plan_json"] = plan->json;
