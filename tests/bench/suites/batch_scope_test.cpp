@@ -29,7 +29,7 @@ ArmReport probe_fixed_order(const Operation& operation, const Problem& problem) 
   ProbeSettings settings;
   settings.repeat = 1;
   settings.load = 0;
-  settings.configurations = 3;
+  settings.batches = 3;
   settings.left_out = {Scope::placement, Scope::partition};
   settings.base.threads = 2;
   ReferenceCache references;
