@@ -48,7 +48,7 @@ ProbeSettings settings_of(std::uint32_t repeat, std::uint32_t load, std::uint32_
   ProbeSettings settings;
   settings.repeat = repeat;
   settings.load = load;
-  settings.configurations = configurations;
+  settings.configurations = settings.batches = configurations;
   settings.base.threads = 2;
   settings.inputs.seed = seed;
   return settings;
