@@ -79,6 +79,13 @@ std::string describe(const Unwritten& unwritten) {
 Result<VerifyOutcome> verify(PreparedOp& op, const TensorStore& store, const Algorithm& algorithm,
                              const Reference* reference, const VerifySettings& settings) {
   VerifyOutcome outcome;
+  // On a GPU the very first run loads kernels, which takes many times as long as running them: by it every arm whose
+  // kernels no arm before had loaded would pass for slow.
+  if (op.device().kind() == DeviceKind::cuda) {
+    if (auto done = op.reset(); !done) return tl::unexpected(done.error());
+    if (auto done = op.enqueue(); !done) return tl::unexpected(done.error());
+    if (auto done = op.wait(); !done) return tl::unexpected(done.error());
+  }
   auto poisons = settings.poisons;
   std::vector<Digest> checked;  // digests that the reference accepted: equal bits need no second check
   bool differ = false, failed = false;

@@ -19,7 +19,7 @@ struct VerifySettings {
 struct VerifyOutcome {
   std::string incorrect;                     ///< empty: nothing found; else one line, the worst finding first
   std::optional<Verification> verification;  ///< the first failed check, else the last one; nullopt without a reference
-  double first_run_s = 0;                    ///< host time of the first run, digest excluded
+  double first_run_s = 0;                    ///< host time of the first run, digest excluded; on a GPU behind a warm-up
   bool varies = false;                       ///< the runs differ, and not because of what memory held before
 };
 

@@ -93,7 +93,8 @@ class LiveComparison {
       }
       arm.op = std::move(*op);
       arm.iterations = 1;
-      if (!twin && comparison.slow[i]) continue;
+      // On a GPU a slow arm too has to run once before its sample, which would hold the loading of its kernels otherwise.
+      if (!twin && comparison.slow[i] && live->device_->kind() == DeviceKind::cpu) continue;
       if (auto iterations = calibrate(*arm.op, TimingSettings{})) {
         arm.iterations = *iterations;
       } else {

@@ -1,7 +1,9 @@
 // The scopes that only a GPU or a batch has, over fakes: a device that captures and can be divided, an op in a batch.
 #include <gmock/gmock.h>
 
+#include <chrono>
 #include <set>
+#include <thread>
 
 #include "bench/core/batch.hpp"
 #include "bench/core/capture.hpp"
@@ -31,6 +33,21 @@ std::vector<std::string> names_of(const ScopeResult& result) {
   std::vector<std::string> names;
   for (const auto& stage : result.stages) names.push_back(stage.name);
   return names;
+}
+
+TEST(GpuScopes, LoadingKernelsMakesNoArmSlow) {
+  bool loaded = false;
+  const FakeOperation operation([&loaded](FakeRun&) -> Status {
+    if (!std::exchange(loaded, true)) std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    return {};
+  });
+  auto settings = gpu_settings();
+  settings.slow_limit_s = 0.2;
+  const auto report = probe_on_gpu(operation, nullptr, settings);
+  EXPECT_EQ(report.status, RunStatus::ok) << report.reason;
+  EXPECT_TRUE(loaded);
+  EXPECT_FALSE(report.slow);
+  EXPECT_LT(report.first_run_s, 0.2);
 }
 
 TEST(GpuScopes, AnHonestOpShowsNoDifferenceInAny) {
