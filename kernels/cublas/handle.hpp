@@ -12,10 +12,10 @@ namespace detbench::cublas {
 /// A cuBLAS handle of the current device; not to be used by two threads at once.
 class Handle {
  public:
-  /// cuBLAS reads CUBLAS_WORKSPACE_CONFIG when a handle is made and nowhere else. So the variable is set to
-  /// `workspace_config` (":4096:8"; empty: unset) while the handle is made, and put back: what the caller's environment
-  /// says never reaches an arm whose name does not say it. A lock keeps handles apart; other threads must not write the
-  /// environment meanwhile (a rule of setenv).
+  /// cuBLAS reads CUBLAS_WORKSPACE_CONFIG when the first handle of a loaded library is made, and keeps it. So every
+  /// configuration has a library of its own (library_for), and the variable is set to `workspace_config` (":4096:8"; empty:
+  /// unset) while a handle is made, and put back: what the caller's environment says never reaches an arm whose name does
+  /// not say it. A lock keeps handles apart; other threads must not write the environment meanwhile (a rule of setenv).
   static Result<std::unique_ptr<Handle>> make(const std::string& workspace_config = "");
   /// The same with a library that the caller keeps: tests give one of their own.
   static Result<std::unique_ptr<Handle>> make(const Library& library, const std::string& workspace_config);

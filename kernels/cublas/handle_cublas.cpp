@@ -34,7 +34,7 @@ class ScopedVariable {
 }  // namespace
 
 Result<std::unique_ptr<Handle>> Handle::make(const std::string& workspace_config) {
-  const auto loaded = library();
+  const auto loaded = library_for(workspace_config);
   if (!loaded) return tl::unexpected(loaded.error());
   return make(**loaded, workspace_config);
 }

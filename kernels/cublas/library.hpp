@@ -46,6 +46,11 @@ std::string version_text(int version);  ///< "13.1.0"
 /// kernels/device/dynamic_library.hpp with DETBENCH_CUBLAS_DIR. Needs no GPU. Thread-safe.
 Result<const Library*> library();
 
+/// The library for handles with this CUBLAS_WORKSPACE_CONFIG ("": without it, library() itself). cuBLAS keeps what the
+/// variable said when the first handle was made (13.1: a static variable of the library), so every configuration has an
+/// instance of cuBLAS of its own; cuBLASLt, which does not read it, is shared. Kept for the life of the process. Thread-safe.
+Result<const Library*> library_for(const std::string& workspace_config);
+
 /// "cublasLtMatmul: CUBLAS_STATUS_NOT_SUPPORTED (15)"; unsupported or out of memory where the status says so.
 Reason cublas_reason(const Library& library, cublasStatus_t status, const char* call);
 

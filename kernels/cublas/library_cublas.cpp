@@ -1,3 +1,14 @@
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <mutex>
+
 #include "kernels/cublas/library.hpp"
 #include "kernels/cublas/version.hpp"
 #include "kernels/device/dynamic_library.hpp"
@@ -15,6 +26,21 @@ LibrarySearch search_for(const std::string& name, const std::string& file) {
           "pip install nvidia-cublas (nvidia-cublas-cu12 for CUDA 12), or a CUDA toolkit"};
 }
 
+#define DETBENCH_RESOLVE_IN(from, file, name)                                                             \
+  library.name = reinterpret_cast<decltype(&::name)>(from.symbol(#name));                                 \
+  if (library.name == nullptr)                                                                            \
+    return unsupported("the library " + library.file.string() + " has no function " #name ": version 12.0 or newer is needed");
+
+/// cuBLAS's own functions, without cuBLASLt's.
+template <class Source>
+Status resolve(const Source& source, Library& library) {
+#define DETBENCH_RESOLVE(name) DETBENCH_RESOLVE_IN(source, path, name)
+  DETBENCH_CUBLAS_FUNCTIONS(DETBENCH_RESOLVE)
+#undef DETBENCH_RESOLVE
+  library.set_emulation_strategy = reinterpret_cast<cublasStatus_t (*)(cublasHandle_t, int)>(source.symbol("cublasSetEmulationStrategy"));
+  return {};
+}
+
 Result<Library> load() {
   // cuBLASLt first: cuBLAS needs it too, and the loader then gives it this one and not another from its own path.
   auto lt = DynamicLibrary::load(search_for("cuBLASLt", "libcublasLt"));
@@ -23,18 +49,10 @@ Result<Library> load() {
   if (!plain) return tl::unexpected(plain.error());
   Library library;
   library.path = plain->path(), library.lt_path = lt->path();
-#define DETBENCH_RESOLVE_IN(from, file, name)                                                             \
-  library.name = reinterpret_cast<decltype(&::name)>(from->symbol(#name));                                \
-  if (library.name == nullptr)                                                                            \
-    return unsupported("the library " + library.file.string() + " has no function " #name ": version 12.0 or newer is needed");
-#define DETBENCH_RESOLVE(name) DETBENCH_RESOLVE_IN(plain, path, name)
-#define DETBENCH_RESOLVE_LT(name) DETBENCH_RESOLVE_IN(lt, lt_path, name)
-  DETBENCH_CUBLAS_FUNCTIONS(DETBENCH_RESOLVE)
+  if (auto status = resolve(*plain, library); !status) return tl::unexpected(status.error());
+#define DETBENCH_RESOLVE_LT(name) DETBENCH_RESOLVE_IN((*lt), lt_path, name)
   DETBENCH_CUBLASLT_FUNCTIONS(DETBENCH_RESOLVE_LT)
 #undef DETBENCH_RESOLVE_LT
-#undef DETBENCH_RESOLVE
-#undef DETBENCH_RESOLVE_IN
-  library.set_emulation_strategy = reinterpret_cast<cublasStatus_t (*)(cublasHandle_t, int)>(plain->symbol("cublasSetEmulationStrategy"));
   int number[3] = {};
   DETBENCH_CUBLAS_TRY(library, cublasGetProperty(MAJOR_VERSION, &number[0]));
   DETBENCH_CUBLAS_TRY(library, cublasGetProperty(MINOR_VERSION, &number[1]));
@@ -50,6 +68,36 @@ Result<Library> load() {
                        " in " + library.lt_path.string() + ": set DETBENCH_CUBLAS_DIR to a folder that holds both of one version");
   return library;
 }
+#undef DETBENCH_RESOLVE_IN
+
+struct Instance {
+  void* handle;
+  void* symbol(const char* name) const { return dlsym(handle, name); }
+};
+
+/// The same file once more, with static variables of its own. The loader takes one file for one library, so it is given a
+/// copy in memory; that stays open, because the loader also takes one name for one library.
+Result<Library> load_again() {
+  const auto first = library();
+  if (!first) return tl::unexpected(first.error());
+  Library again = **first;
+  const auto refuse = [&](const std::string& call, const std::string& why) {
+    return unsupported("another instance of " + again.path.string() + " cannot be loaded: " + call + ": " + why);
+  };
+  const int from = open(again.path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (from < 0) return refuse("open", std::strerror(errno));
+  const int to = memfd_create("cublas", MFD_CLOEXEC);
+  ssize_t moved = to < 0 ? -1 : 1;
+  while (moved > 0) moved = sendfile(to, from, nullptr, std::size_t{1} << 30);
+  const int error = errno;
+  close(from);
+  if (moved < 0) return refuse(to < 0 ? "memfd_create" : "sendfile", std::strerror(error));
+  // Its own symbols first: the instance that was loaded before offers the same names to everybody.
+  const Instance instance{dlopen(("/proc/self/fd/" + std::to_string(to)).c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND)};
+  if (instance.handle == nullptr) return refuse("dlopen", dlerror());
+  if (auto status = resolve(instance, again); !status) return tl::unexpected(status.error());
+  return again;
+}
 
 }  // namespace
 
@@ -61,6 +109,17 @@ Result<const Library*> library() {
   static const Result<Library> loaded = load();
   if (!loaded) return tl::unexpected(loaded.error());
   return &*loaded;
+}
+
+Result<const Library*> library_for(const std::string& workspace_config) {
+  if (workspace_config.empty()) return library();
+  static std::mutex one_at_a_time;
+  static std::map<std::string, const Result<Library>> instances;  // a node stays where it is
+  const std::lock_guard lock(one_at_a_time);
+  auto found = instances.find(workspace_config);
+  if (found == instances.end()) found = instances.emplace(workspace_config, load_again()).first;
+  if (!found->second) return tl::unexpected(found->second.error());
+  return &*found->second;
 }
 
 Reason cublas_reason(const Library& library, cublasStatus_t status, const char* call) {
