@@ -65,6 +65,25 @@ TEST_F(CublasLibrary, BothLibrariesAreOfTheHeadersMajorVersion) {
   EXPECT_EQ(cublas::version_text(130102), "13.1.2");
 }
 
+TEST_F(CublasLibrary, EveryWorkspaceConfigurationHasAnInstanceOfItsOwn) {
+  const auto plain = cublas::library();
+  if (!plain) GTEST_SKIP() << plain.error().text;
+  EXPECT_EQ(cublas::library_for("").value(), *plain);
+  const auto large = cublas::library_for(":4096:8"), small = cublas::library_for(":16:8");
+  ASSERT_TRUE(large) << large.error().text;
+  ASSERT_TRUE(small) << small.error().text;
+  EXPECT_EQ(cublas::library_for(":4096:8").value(), *large);
+  for (const auto& [one, other] : {std::pair{*plain, *large}, {*plain, *small}, {*large, *small}}) {
+    EXPECT_NE(one->cublasCreate_v2, other->cublasCreate_v2);
+    EXPECT_NE(one->cublasGemmEx_64, other->cublasGemmEx_64);
+    EXPECT_EQ(one->cublasLtMatmul, other->cublasLtMatmul);
+    EXPECT_EQ(one->version, other->version);
+  }
+  int major = 0;
+  EXPECT_EQ((*small)->cublasGetProperty(MAJOR_VERSION, &major), CUBLAS_STATUS_SUCCESS);
+  EXPECT_EQ(major, CUBLAS_VER_MAJOR);
+}
+
 TEST_F(CublasLibrary, ReasonsKeepTheMeaningOfTheStatus) {
   const auto loaded = cublas::library();
   if (!loaded) GTEST_SKIP() << loaded.error().text;
