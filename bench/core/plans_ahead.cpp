@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <exception>
 #include <thread>
 
 namespace detbench {
@@ -20,6 +21,15 @@ std::size_t effective_alignment(const DeviceConfiguration& c) {
 std::string key_of(const Problem& problem, const Algorithm& algorithm, const DeviceConfiguration& c) {
   return case_id(problem, algorithm) + "|" + std::to_string(c.threads) + "|" + std::to_string(effective_alignment(c)) + "|" +
          std::to_string(c.sm_count_target) + "|" + std::to_string(c.multiprocessors);
+}
+
+/// What leaves a thread as an exception would end the process.
+Result<std::unique_ptr<Plan>> plan_or_reason(const Provider& provider, const Problem& problem, const Algorithm& algorithm, Device& device) {
+  try {
+    return provider.plan(problem, algorithm, device);
+  } catch (const std::exception& error) {
+    return failure(std::string("threw: ") + error.what());
+  }
 }
 
 /// A plan that several ops share, with the seconds that building it took.
@@ -105,7 +115,7 @@ std::size_t PlansAhead::build(const Operation& operation, const Problem& problem
         if (provider == nullptr || plans_.contains(key)) continue;
       }
       const auto start = std::chrono::steady_clock::now();
-      auto plan = provider->plan(problem, algorithms[i], *device);
+      auto plan = plan_or_reason(*provider, problem, algorithms[i], *device);
       if (!plan) continue;
       const double built_in_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       const std::lock_guard lock(mutex_);
