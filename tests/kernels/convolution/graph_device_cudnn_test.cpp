@@ -260,15 +260,17 @@ TEST_P(GraphFactsOnGpu, SmCountTargetsMakePlansThatRun) {
 }
 
 TEST_P(GraphFactsOnGpu, CapturesIntoAGraphWithItsPadding) {
-  auto p = testing::small_shapes()[5];
+  auto p = testing::padded_by_hand();
   p.direction = GetParam();
   const auto problem = to_problem(p);
   const auto operation = make_convolution_operation(p.direction, {.tiers = {Tier::t0}});
   const auto offers = operation->find_provider("cudnn_graph")->offers(problem, *device_);
   ASSERT_TRUE(offers);
-  int captured_arms = 0;
+  int captured_arms = 0, offered_padded = 0, captured_padded = 0;
   for (const auto& offer : *offers) {
     if (offer.unsupported || !offer.algorithm.claim.covers(Scope::repeat)) continue;
+    const bool padded = offer.algorithm.name.starts_with("pad+");
+    offered_padded += padded ? 1 : 0;
     auto run = testing::DeviceRun::make(*device_, *operation, problem, offer.algorithm, {InputFill::rounding, 5});
     if (!run) continue;  // EveryEngineAgreesWithFp64 judges that
     ASSERT_TRUE((*run)->poison(Poison::nan_pattern)) << algorithm_id(offer.algorithm);
@@ -287,8 +289,12 @@ TEST_P(GraphFactsOnGpu, CapturesIntoAGraphWithItsPadding) {
     ASSERT_TRUE(stream.wait());
     EXPECT_EQ(*(*run)->digest(), launched) << algorithm_id(offer.algorithm);
     ++captured_arms;
+    captured_padded += padded ? 1 : 0;
   }
   EXPECT_GT(captured_arms, 0);
+  if (offered_padded > 0) {
+    EXPECT_GT(captured_padded, 0) << "of " << offered_padded;
+  }
 }
 
 TEST_P(GraphFactsOnGpu, PlansAreBuiltByThreadsAtOnce) {

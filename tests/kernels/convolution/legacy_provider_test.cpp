@@ -5,6 +5,7 @@
 
 #include "kernels/convolution/legacy_cudnn.hpp"
 #include "kernels/convolution/operation.hpp"
+#include "kernels/convolution/pad.hpp"
 #include "kernels/cudnn/version.hpp"
 #include "legacy_device_runner.hpp"
 #include "shapes.hpp"
@@ -164,8 +165,9 @@ TEST_P(LegacyFactsOnGpu, PicksSayWhatTheyChoseAndWhere) {
 }
 
 TEST_P(LegacyFactsOnGpu, CapturesIntoAGraphWithItsPadding) {
-  auto p = testing::small_shapes()[5];  // depthwise, stride 2, pads that the API cannot state
+  auto p = testing::padded_by_hand();
   p.direction = GetParam().direction;
+  ASSERT_TRUE(symmetric_form(p).by_hand.any());
   const auto operation = make_convolution_operation(p.direction);
   const auto problem = to_problem(p);
   const auto offers = make_cudnn_legacy_convolution()->offers(problem, *device_);
