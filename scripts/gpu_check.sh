@@ -12,6 +12,7 @@
 #   --journal DIR     what an earlier call packed, all of it or state.tar.gz alone; can be given again, later ones win
 #   --backend NAME    cuda or cpu (cuda)
 #   --profile NAME    of controls and sweep (standard)
+#   --scopes LIST     agreement in these alone, like repeat,load: the first look at a GPU (all)
 #   --phases FILE     phases of the sweep (scripts/gpu_check/phases.txt)
 #   --from DIR        a bundle or a build folder (the bundle this script lies in, else build/BACKEND of the checkout)
 #   --jobs N          test programs at a time (a quarter of the cores, at most 4)
@@ -32,7 +33,7 @@ for part in bounded state pack tests sweep; do
 done
 SECONDS=0
 
-budget_s=480 out="" backend=cuda profile=standard phases_file="$detbench_root/scripts/gpu_check/phases.txt" from="" sanitizer=no plan=no
+budget_s=480 out="" backend=cuda profile=standard phases_file="$detbench_root/scripts/gpu_check/phases.txt" from="" scopes="" sanitizer=no plan=no
 jobs_at_a_time=$(($(nproc) / 4 < 1 ? 1 : $(nproc) / 4 > 4 ? 4 : $(nproc) / 4))
 journals=()
 while (($# > 0)); do
@@ -43,7 +44,7 @@ while (($# > 0)); do
       ;;
     --sanitizer) sanitizer=yes ;;
     --plan) plan=yes ;;
-    --budget-s | --out | --journal | --backend | --profile | --phases | --from | --jobs)
+    --budget-s | --out | --journal | --backend | --profile | --scopes | --phases | --from | --jobs)
       (($# >= 2)) || fail 2 "$1 needs a value; see scripts/gpu_check.sh --help"
       case "$1" in
         --budget-s) budget_s="$2" ;;
@@ -51,6 +52,7 @@ while (($# > 0)); do
         --journal) journals+=("$2") ;;
         --backend) backend="$2" ;;
         --profile) profile="$2" ;;
+        --scopes) scopes="$2" ;;
         --phases) phases_file="$2" ;;
         --from) from="$2" ;;
         --jobs) jobs_at_a_time="$2" ;;
@@ -63,6 +65,7 @@ while (($# > 0)); do
 done
 [[ "$budget_s" =~ ^[1-9][0-9]{1,5}$ ]] || fail 2 "--budget-s is '$budget_s'; it takes whole seconds, at least 10"
 [[ "$jobs_at_a_time" =~ ^[1-9][0-9]?$ ]] || fail 2 "--jobs is '$jobs_at_a_time'; it takes a number from 1 to 99"
+[[ -z "$scopes" || "$scopes" =~ ^[a-z]+(,[a-z]+)*$ ]] || fail 2 "--scopes is '$scopes'; it takes scopes joined by commas, like repeat,load"
 [[ "$backend" == cuda || "$backend" == cpu ]] || fail 2 "--backend is '$backend'; cuda and cpu are"
 [[ -r "$phases_file" ]] || fail 2 "--phases '$phases_file' cannot be read"
 phases_file="$(realpath -- "$phases_file")"
@@ -191,6 +194,7 @@ finish() {
     next="scripts/gpu_check.sh --budget-s $budget_s --journal $(printf '%q' "$out") --out NEXT"
     [[ "$backend" == cuda ]] || next+=" --backend $backend"
     [[ "$profile" == standard ]] || next+=" --profile $profile"
+    [[ -z "$scopes" ]] || next+=" --scopes $scopes"
     say "more is left; go on with: $next"
   fi
   anything failed given_up && code=1

@@ -20,7 +20,7 @@ class TensorStore {
   /// `occurrence` tells apart equal tensors of one plan, which must not share memory.
   Result<Tensor> input(const TensorSpec& spec, const FillSpec& fill, unsigned occurrence = 0);
   Result<Tensor> output(const TensorSpec& spec, unsigned occurrence = 0);
-  /// `bytes` bytes, 64-byte aligned in every placement, the end guard right behind the last one when the largest size
+  /// `bytes` bytes, 256-byte aligned in every placement, the end guard right behind the last one when the largest size
   /// is asked for. A larger one than before is a new buffer and the old one stays, because ops are bound to it: ask for
   /// the largest size of a comparison first.
   Result<Region> workspace(std::size_t bytes);

@@ -101,9 +101,12 @@ const Record* find_record(const std::vector<Record>& records, const std::string&
 }
 
 /// Turns the records of the control comparison into controls.
-std::vector<ControlResult> judge_controls(const std::vector<Record>& records, const std::string& problem, DeviceKind kind) {
+std::vector<ControlResult> judge_controls(const std::vector<Record>& records, const std::string& problem, DeviceKind kind,
+                                          const std::vector<Scope>& measured) {
   std::vector<ControlResult> results;
   for (const auto& control : control_cases(kind)) {
+    // A scope that nobody asked for has nothing to be trusted with.
+    if (!measured.empty() && std::find(measured.begin(), measured.end(), control.scope) == measured.end()) continue;
     ControlResult result;
     result.name = control.algorithm;
     result.scope = control.scope;
@@ -275,7 +278,7 @@ Result<RunOutcome> run_sweep(const RunSettings& given) {
   auto measured = sweep.measure({controls});
   if (measured && !sweep.interrupted()) {
     result.controls = judge_controls(sweep.records(), problem_id(controls.problem),
-                                     settings.backend == "cuda" ? DeviceKind::cuda : DeviceKind::cpu);
+                                     settings.backend == "cuda" ? DeviceKind::cuda : DeviceKind::cpu, settings.scopes);
     if (negative_control_failed(result.controls))
       return failure("the negative control (integers added in any order) differed: this machine or this build computes wrongly, nothing it measures can be trusted");
     measured = sweep.measure(*planned);

@@ -81,7 +81,7 @@ write_status_json() {
 # check_identity: the state of another program or another device must not be added to.
 check_identity() {
   local mine
-  mine="$(printf 'program_sha256=%s\nbackend=%s\nprofile=%s\ndevice=%s\n' "$(program_hash)" "$backend" "$profile" "$(device_name)")"
+  mine="$(printf 'program_sha256=%s\nbackend=%s\nprofile=%s\nscopes=%s\ndevice=%s\n' "$(program_hash)" "$backend" "$profile" "${scopes:-all}" "$(device_name)")"
   if [[ -e identity && "$(<identity)" != "$mine" ]]; then
     diff <(printf '%s\n' "$mine") identity | sed -n 's/^[<>]/  &/p' >&2 || true
     fail 2 "the journal belongs to another program, profile or device (< here, > journal): results must not be mixed, so start without --journal"

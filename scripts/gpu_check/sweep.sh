@@ -9,7 +9,9 @@ phase_filter() { awk -v name="$1" '$1 == name { sub(/^[^ \t]+[ \t]*/, ""); print
 measure() {
   local folder="$1" limit_s="$2" profile_of_run="$3" filter="$4"
   shift 4
-  local -a words=() command=("$detbench" run) imports=()
+  local -a words=() command=("$detbench" run) imports=() of_scopes=()
+  # The smoke sweep is small and shows every scope once.
+  [[ -z "$scopes" || "$folder" == smoke ]] || of_scopes=(--scopes "$scopes")
   local import attempts resumed=no line
   for import in "$@"; do imports+=(--import "$import"); done
   mkdir -p -- "$folder"
@@ -19,7 +21,7 @@ measure() {
   else
     rm -rf -- "$folder/run"
     [[ "$filter" == "*" ]] || read -ra words <<<"$filter"
-    command+=("${words[@]}" --profile "$profile_of_run" --backend "$backend" --threads "$(<threads)" --out "$folder/run")
+    command+=("${words[@]}" --profile "$profile_of_run" --backend "$backend" --threads "$(<threads)" "${of_scopes[@]}" --out "$folder/run")
   fi
   printf '\n# %s\n' "${command[*]} ${imports[*]}" >>"$folder/log.txt"
   run_bounded "$limit_s" "$grace_s" "$folder/log.txt" "${command[@]}" "${imports[@]}"
@@ -31,7 +33,7 @@ measure() {
     elif [[ "$resumed" == yes ]]; then
       rm -rf -- "$folder/run.damaged" && mv -- "$folder/run" "$folder/run.damaged"
       [[ "$filter" == "*" ]] || read -ra words <<<"$filter"
-      command=("$detbench" run "${words[@]}" --profile "$profile_of_run" --backend "$backend" --threads "$(<threads)" --out "$folder/run")
+      command=("$detbench" run "${words[@]}" --profile "$profile_of_run" --backend "$backend" --threads "$(<threads)" "${of_scopes[@]}" --out "$folder/run")
     fi
     if ((${#imports[@]} == 0)) || [[ -e "$folder/run.damaged" ]]; then
       run_bounded $((limit_s - bounded_s)) "$grace_s" "$folder/log.txt" "${command[@]}" "${imports[@]}"

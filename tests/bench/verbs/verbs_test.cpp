@@ -151,6 +151,20 @@ TEST_F(VerbsTest, ARunTakesOverWhatAnotherMeasured) {
   EXPECT_FALSE(std::filesystem::exists(folder_ / "other")) << "a refused run left a folder";
 }
 
+TEST_F(VerbsTest, ChosenScopesAreMeasuredAlone) {
+  const auto run = detbench("run " + tiny + " --profile smoke --scopes load,repeat --out " + at("scopes"));
+  ASSERT_EQ(run.code, 0) << run.text;
+  EXPECT_NE(run.text.find("4 of 4 controls as expected"), std::string::npos) << run.text;
+  const auto result = nlohmann::json::parse(std::ifstream(folder_ / "scopes/result.json"));
+  for (const auto& record : result["records"])
+    for (const auto& scope : record["agreement"]) {
+      const auto name = scope["scope"].get<std::string>();
+      if (record["status"] != "ok") continue;
+      EXPECT_EQ(scope["verdict"] == "not_measured" || scope["verdict"] == "not_applicable", name != "repeat" && name != "load") << name;
+    }
+  EXPECT_EQ(detbench("run " + tiny + " --scopes repeat,everything --out " + at("bad")).code, 2);
+}
+
 TEST_F(VerbsTest, AnInterruptKeepsEveryRowAndSaysHowToResume) {
   // The shell's own timeout sends the interrupt; the run has far more to do than fits into that time.
   const std::string command = "timeout -s INT 4 " + std::string(DETBENCH_PROGRAM) + " run suite:reduction --profile quick --out " + at("run") + " 2>&1";
