@@ -23,6 +23,7 @@ const std::vector<Profile>& cpu_profiles() {
     quick.layouts = {"nhwc", "blocked"};
     quick.others = Breadth::few;
     quick.most_batches = 1;
+    quick.batches_of_blocked = false;
     quick.types = {"f32_f32_strict"};
     quick.sum_elements = {1 << 16, 1 << 20, 1 << 24};
     quick.scatter = {{1 << 18, 1 << 4}, {1 << 18, 1 << 14}};

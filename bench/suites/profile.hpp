@@ -31,6 +31,8 @@ struct Profile {
   /// Ops longer than this are not probed with more threads than cores (bench/core/probe.hpp).
   double oversubscribe_limit_s = 1e9;
   std::uint32_t most_batches = 100;   ///< configurations of scope `batch`, where ProfileInfo has more
+  /// Whether layout "blocked" is probed in `batch` too: its arms are those with formats=any once more, without reorders.
+  bool batches_of_blocked = true;
   bool few_layers = false;            ///< stem, depthwise, pointwise and classifier only
   std::vector<std::string> layouts;   ///< of the convolution problems
   std::vector<std::string> types;

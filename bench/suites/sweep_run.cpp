@@ -250,7 +250,9 @@ Result<RunOutcome> run_sweep(const RunSettings& given) {
   for (const auto scope : all_scopes)
     if (!settings.scopes.empty() && std::find(settings.scopes.begin(), settings.scopes.end(), scope) == settings.scopes.end())
       sweep_settings.left_out.push_back(scope);
-  sweep_settings.most_batches = settings.profile.most_batches;
+  sweep_settings.most_batches = [&](const Problem& problem) {
+    return settings.profile.batches_of_blocked || problem.layout != "blocked" ? settings.profile.most_batches : 0U;
+  };
   sweep_settings.oversubscribe_limit_s = settings.profile.oversubscribe_limit_s;
   sweep_settings.seed = settings.seed;
   sweep_settings.base.threads = settings.threads;

@@ -138,7 +138,8 @@ Json Sweep::probe_request(const Comparison& comparison, const Arm& arm, double s
   probe.load = settings_.profile.load;
   probe.configurations = settings_.profile.configurations;
   probe.base = settings_.base;
-  probe.batches = std::min(settings_.profile.configurations, settings_.most_batches);
+  probe.batches = settings_.profile.configurations;
+  if (settings_.most_batches) probe.batches = std::min(probe.batches, settings_.most_batches(comparison.planned.problem));
   probe.left_out = settings_.left_out;
   probe.slow_limit_s = slow_limit_s;
   probe.oversubscribe_limit_s = settings_.oversubscribe_limit_s;

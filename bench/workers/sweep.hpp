@@ -46,7 +46,7 @@ struct SweepSettings {
   std::vector<std::string> benchmark_arguments;
   double oversubscribe_limit_s = 1e9;     ///< see ProbeSettings
   double arm_timeout_s = 120;             ///< the watchdog's bound for one arm's probe
-  std::uint32_t most_batches = 100;       ///< configurations of `batch`, where the profile has more
+  std::function<std::uint32_t(const Problem&)> most_batches;  ///< configurations of `batch` where the profile has more; empty: no limit
   std::vector<Scope> left_out;            ///< scopes that are not measured
   bool builds_ahead = false;              ///< plans of a comparison are built side by side before its arms are probed
   std::function<bool(const Problem&, const Algorithm&)> wanted;  ///< FILTER; empty: everything
