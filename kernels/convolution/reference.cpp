@@ -182,6 +182,17 @@ Result<FillSpec> convolution_fill(const ConvolutionProblem& p, const TensorSpec&
   return invalid_input("'" + input.role + "' is no input of " + std::string(op_name(p.direction)));
 }
 
+CheckedOutput checked_convolution(const ConvolutionProblem& p, const TensorSpec& out, const std::vector<float>& first,
+                                  const std::vector<float>& second, std::uint64_t seed) {
+  CheckedOutput checked{out.role, out.type, out.shape, {}, {}};
+  checked.indices = sample_outputs(out.shape, checked_output_limit(element_count(out.shape), p.reduction_length()), seed);
+  checked.sums.resize(checked.indices.size());
+#pragma omp parallel for schedule(static)
+  for (std::size_t i = 0; i < checked.indices.size(); ++i)
+    checked.sums[i] = convolution_output(p, first.data(), second.data(), checked.indices[i]);
+  return checked;
+}
+
 Result<std::unique_ptr<Reference>> make_convolution_reference(const ConvolutionProblem& p, const Inputs& inputs) {
   const auto tensors = tensors_of(p);
   std::vector<std::vector<float>> values;
@@ -192,14 +203,7 @@ Result<std::unique_ptr<Reference>> make_convolution_reference(const ConvolutionP
     if (!filled) return tl::unexpected(filled.error());
     values.push_back(std::move(*filled));
   }
-  const auto& out = tensors.outputs[0];
-  CheckedOutput checked{out.role, out.type, out.shape, {}, {}};
-  checked.indices = sample_outputs(out.shape, checked_output_limit(element_count(out.shape), p.reduction_length()), inputs.seed);
-  checked.sums.resize(checked.indices.size());
-#pragma omp parallel for schedule(static)
-  for (std::size_t i = 0; i < checked.indices.size(); ++i)
-    checked.sums[i] = convolution_output(p, values[0].data(), values[1].data(), checked.indices[i]);
-  return make_product_sum_reference(inputs, path_precision(p.types), {std::move(checked)});
+  return make_product_sum_reference(inputs, path_precision(p.types), {checked_convolution(p, tensors.outputs[0], values[0], values[1], inputs.seed)});
 }
 
 std::unique_ptr<Provider> make_reference_convolution() { return std::make_unique<ReferenceConvolution>(); }

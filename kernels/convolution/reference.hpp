@@ -19,6 +19,11 @@ Result<std::unique_ptr<Reference>> make_convolution_reference(const ConvolutionP
 ProductSum convolution_output(const ConvolutionProblem& problem, const float* first, const float* second,
                               std::int64_t index);
 
+/// The outputs that are worth checking (all, or a sample of `seed`), with their sums from convolution_output; what is
+/// fused behind a convolution starts from these.
+CheckedOutput checked_convolution(const ConvolutionProblem& problem, const TensorSpec& output, const std::vector<float>& first,
+                                  const std::vector<float>& second, std::uint64_t seed);
+
 /// Provider `reference`: algorithm direct_f64, every output by convolution_output, rounded once. Up to 2e8 operations.
 std::unique_ptr<Provider> make_reference_convolution();
 

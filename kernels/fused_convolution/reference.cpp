@@ -221,13 +221,7 @@ Result<std::unique_ptr<Reference>> make_fused_convolution_reference(const FusedC
     if (!filled) return tl::unexpected(filled.error());
     values.push_back(std::move(*filled));
   }
-  const auto& out = tensors.outputs[0];
-  CheckedOutput checked{out.role, out.type, out.shape, {}, {}};
-  checked.indices = sample_outputs(out.shape, checked_output_limit(element_count(out.shape), p.reduction_length()), inputs.seed);
-  checked.sums.resize(checked.indices.size());
-#pragma omp parallel for schedule(static)
-  for (std::size_t i = 0; i < checked.indices.size(); ++i)
-    checked.sums[i] = convolution_output(p, values[0].data(), values[1].data(), checked.indices[i]);
+  auto checked = checked_convolution(p, tensors.outputs[0], values[0], values[1], inputs.seed);
   if (p.pattern == FusedPattern::bias_relu6)
     return std::make_unique<BiasRelu6Reference>(p, inputs, std::move(checked.indices), std::move(checked.sums), std::move(values[2]));
   auto dst = make_product_sum_reference(inputs, path_precision(p.types), {std::move(checked)});
