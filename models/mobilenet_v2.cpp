@@ -35,7 +35,7 @@ Result<Network> make_mobilenet_v2(double alpha, std::int64_t pixels, std::int64_
   NetworkBuilder b("mobilenet_v2_alpha" + alpha_text(alpha), {pixels, pixels, 3}, classes);
 
   int x = b.convolution("Conv1", 0, make_divisible(32 * alpha), 3, 2);
-  x = b.batch_norm("bn_Conv1", x, true);
+  x = b.batch_norm("bn_Conv1", x, Activation::relu6);
   int block = 0;
   for (const auto& stage : stages)
     for (std::int64_t repeat = 0; repeat < stage.repeats; ++repeat, ++block) {
@@ -47,16 +47,16 @@ Result<Network> make_mobilenet_v2(double alpha, std::int64_t pixels, std::int64_
       const std::int64_t channels = b.size_of(input).channels;
       if (block > 0) {
         x = b.convolution(prefix + "expand", x, stage.expansion * channels, 1, 1);
-        x = b.batch_norm(prefix + "expand_BN", x, true);
+        x = b.batch_norm(prefix + "expand_BN", x, Activation::relu6);
       }
       x = b.depthwise(prefix + "depthwise", x, 3, stride);
-      x = b.batch_norm(prefix + "depthwise_BN", x, true);
+      x = b.batch_norm(prefix + "depthwise_BN", x, Activation::relu6);
       x = b.convolution(prefix + "project", x, filters, 1, 1);
-      x = b.batch_norm(prefix + "project_BN", x, false);
+      x = b.batch_norm(prefix + "project_BN", x, Activation::none);
       if (stride == 1 && channels == filters) x = b.add(prefix + "add", input, x);
     }
   x = b.convolution("Conv_1", x, alpha > 1.0 ? make_divisible(1280 * alpha) : 1280, 1, 1);
-  x = b.batch_norm("Conv_1_bn", x, true);
+  x = b.batch_norm("Conv_1_bn", x, Activation::relu6);
   x = b.global_avg_pool("global_average_pooling2d", x);
   x = b.dense("predictions", x, classes);
   b.softmax_cross_entropy("loss", x);

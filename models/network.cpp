@@ -17,6 +17,7 @@ std::vector<Parameter> Network::parameters() const {
     const auto add = [&](const char* role, Shape shape) { all.push_back({l.name + "/" + role, i, role, std::move(shape)}); };
     const auto g = l.window.groups;
     if (l.kind == LayerKind::convolution) add("kernel", {g, l.out.channels / g, l.window.kernel, l.window.kernel, l.in.channels / g});
+    if (l.kind == LayerKind::convolution && l.bias) add("bias", {l.out.channels});
     if (l.kind == LayerKind::batch_norm) add("gamma", {l.out.channels}), add("beta", {l.out.channels});
     if (l.kind == LayerKind::dense) add("kernel", {l.out.channels, l.in.channels}), add("bias", {l.out.channels});
   }
@@ -31,8 +32,10 @@ std::int64_t Network::trainable_count() const {
 
 std::int64_t Network::moving_count() const {
   std::int64_t count = 0;
-  for (const auto& l : layers)
+  for (const auto& l : layers) {
     if (l.kind == LayerKind::batch_norm) count += 2 * l.out.channels;
+    if (l.kind == LayerKind::normalization) count += 2 * l.out.channels + 1;  // mean, variance and Keras's count
+  }
   return count;
 }
 
@@ -56,11 +59,21 @@ int NetworkBuilder::append(Layer layer) {
   return static_cast<int>(network_.layers.size());
 }
 
-int NetworkBuilder::convolution(std::string name, int input, std::int64_t filters, std::int64_t kernel, std::int64_t stride) {
+int NetworkBuilder::rescaling(std::string name, int input, double scale, double offset) {
+  const int tensor = append({LayerKind::rescaling, std::move(name), {input}, {}, size_of(input)});
+  network_.layers.back().scale = scale, network_.layers.back().offset = offset;
+  return tensor;
+}
+
+int NetworkBuilder::normalization(std::string name, int input) { return append({LayerKind::normalization, std::move(name), {input}, {}, size_of(input)}); }
+
+int NetworkBuilder::convolution(std::string name, int input, std::int64_t filters, std::int64_t kernel, std::int64_t stride, bool bias) {
   const ImageSize in = size_of(input);
   const auto h = same_padding(in.height, kernel, stride), w = same_padding(in.width, kernel, stride);
-  return append({LayerKind::convolution, std::move(name), {input}, {}, {(in.height + stride - 1) / stride, (in.width + stride - 1) / stride, filters},
-                 {kernel, stride, 1, h.before, h.after, w.before, w.after}, false});
+  const int tensor = append({LayerKind::convolution, std::move(name), {input}, {}, {(in.height + stride - 1) / stride, (in.width + stride - 1) / stride, filters},
+                             {kernel, stride, 1, h.before, h.after, w.before, w.after}});
+  network_.layers.back().bias = bias;
+  return tensor;
 }
 
 int NetworkBuilder::depthwise(std::string name, int input, std::int64_t kernel, std::int64_t stride) {
@@ -69,18 +82,37 @@ int NetworkBuilder::depthwise(std::string name, int input, std::int64_t kernel, 
   return tensor;
 }
 
-int NetworkBuilder::batch_norm(std::string name, int input, bool relu6) {
-  return append({LayerKind::batch_norm, std::move(name), {input}, {}, size_of(input), {}, relu6});
+int NetworkBuilder::batch_norm(std::string name, int input, Activation activation) {
+  return append({LayerKind::batch_norm, std::move(name), {input}, {}, size_of(input), {}, activation});
 }
-int NetworkBuilder::add(std::string name, int a, int b) { return append({LayerKind::add, std::move(name), {a, b}, {}, size_of(a), {}, false}); }
+int NetworkBuilder::activation(std::string name, int input, Activation activation) {
+  return append({LayerKind::activation, std::move(name), {input}, {}, size_of(input), {}, activation});
+}
+int NetworkBuilder::add(std::string name, int a, int b) { return append({LayerKind::add, std::move(name), {a, b}, {}, size_of(a)}); }
+int NetworkBuilder::scale_channels(std::string name, int input, int scale) {
+  return append({LayerKind::scale_channels, std::move(name), {input, scale}, {}, size_of(input)});
+}
 int NetworkBuilder::global_avg_pool(std::string name, int input) {
-  return append({LayerKind::global_avg_pool, std::move(name), {input}, {}, {1, 1, size_of(input).channels}, {}, false});
+  return append({LayerKind::global_avg_pool, std::move(name), {input}, {}, {1, 1, size_of(input).channels}});
+}
+int NetworkBuilder::max_pool(std::string name, int input, std::int64_t size) {
+  const ImageSize in = size_of(input);
+  return append({LayerKind::max_pool, std::move(name), {input}, {}, {in.height / size, in.width / size, in.channels}, {size, size, 1, 0, 0, 0, 0}});
+}
+int NetworkBuilder::flatten(std::string name, int input) {
+  const ImageSize in = size_of(input);
+  return append({LayerKind::flatten, std::move(name), {input}, {}, {1, 1, in.height * in.width * in.channels}});
 }
 int NetworkBuilder::dense(std::string name, int input, std::int64_t features) {
-  return append({LayerKind::dense, std::move(name), {input}, {}, {1, 1, features}, {}, false});
+  return append({LayerKind::dense, std::move(name), {input}, {}, {1, 1, features}});
+}
+int NetworkBuilder::dropout(std::string name, int input, double rate, bool whole_samples) {
+  const int tensor = append({LayerKind::dropout, std::move(name), {input}, {}, size_of(input)});
+  network_.layers.back().rate = rate, network_.layers.back().whole_samples = whole_samples;
+  return tensor;
 }
 void NetworkBuilder::softmax_cross_entropy(std::string name, int input) {
-  append({LayerKind::softmax_cross_entropy, std::move(name), {input}, {}, {1, 1, 1}, {}, false});
+  append({LayerKind::softmax_cross_entropy, std::move(name), {input}, {}, {1, 1, 1}});
 }
 
 }  // namespace detbench

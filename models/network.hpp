@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/activation/kinds.hpp"
 #include "kernels/tensor/tensor.hpp"
 
 namespace detbench {
@@ -15,9 +16,26 @@ struct ImageSize {
   bool operator==(const ImageSize&) const = default;
 };
 
-enum class LayerKind { convolution, batch_norm, add, global_avg_pool, dense, softmax_cross_entropy };
+enum class LayerKind {
+  rescaling,              ///< x * scale + offset (Keras's Rescaling)
+  normalization,          ///< Keras's Normalization, untrained: mean 0 and variance 1 make it the identity; it only counts 2C + 1 weights
+  convolution,            ///< with bias or without
+  batch_norm,             ///< with its activation, fused
+  activation,             ///< alone: behind convolutions with bias and dense layers
+  add,
+  scale_channels,         ///< inputs x and s (1 x 1 x C): x[h,w,c] * s[c], what squeeze-excite does
+  global_avg_pool,
+  max_pool,               ///< window without padding
+  flatten,
+  dense,                  ///< with bias
+  dropout,                ///< in training only
+  softmax_cross_entropy
+};
 
-/// A convolution's window. Padding is TensorFlow's SAME, each side by itself (asymmetric at stride 2 on even inputs).
+/// How Keras fills the weights of a family (facts in models/initializers.hpp).
+enum class Initialization { glorot_uniform, efficientnet, efficientnet_lite };
+
+/// A window of a convolution or of pooling. Padding is TensorFlow's SAME, each side by itself (asymmetric at stride 2 on even inputs).
 struct Window {
   std::int64_t kernel = 1, stride = 1, groups = 1;
   std::int64_t top = 0, bottom = 0, left = 0, right = 0;
@@ -28,8 +46,12 @@ struct Layer {
   std::string name;         ///< Keras's
   std::vector<int> inputs;  ///< tensors it reads: 0 is the images, i + 1 the output of layer i
   ImageSize in, out;        ///< per image; `in` is that of the first input
-  Window window;            ///< convolution
-  bool relu6 = false;       ///< batch_norm: followed by ReLU6, fused
+  Window window = {};       ///< convolution, max_pool
+  Activation activation = Activation::none;  ///< batch_norm (fused), activation
+  bool bias = false;                         ///< convolution
+  double rate = 0;                           ///< dropout: the share that is dropped; what stays is divided by 1 - rate
+  bool whole_samples = false;                ///< dropout: all of a sample or nothing of it (drop-connect)
+  double scale = 1, offset = 0;              ///< rescaling
 };
 
 /// A trainable tensor. Shapes are canonical: kernels (G,K,R,S,C), dense kernels (K,C), vectors (C).
@@ -45,12 +67,13 @@ struct Network {
   ImageSize image;
   std::int64_t classes = 0;
   double momentum = 0.999;  ///< of batch norm's moving statistics: the share that is kept
+  Initialization initialization = Initialization::glorot_uniform;
   std::vector<Layer> layers;
 
   /// In the order of the layers; within one kernel, bias or gamma, beta.
   std::vector<Parameter> parameters() const;
   std::int64_t trainable_count() const;
-  /// Moving means and variances.
+  /// Moving means and variances, and the 2C + 1 numbers of a normalization layer: Keras's non-trainable parameters.
   std::int64_t moving_count() const;
   int layer_named(const std::string& layer) const;  ///< -1: none
 };
@@ -65,9 +88,16 @@ SamePadding same_padding(std::int64_t size, std::int64_t kernel, std::int64_t st
 class NetworkBuilder {
  public:
   NetworkBuilder(std::string name, ImageSize image, std::int64_t classes);
-  int convolution(std::string name, int input, std::int64_t filters, std::int64_t kernel, std::int64_t stride);
+  int rescaling(std::string name, int input, double scale, double offset);
+  int normalization(std::string name, int input);
+  int convolution(std::string name, int input, std::int64_t filters, std::int64_t kernel, std::int64_t stride, bool bias = false);
   int depthwise(std::string name, int input, std::int64_t kernel, std::int64_t stride);
-  int batch_norm(std::string name, int input, bool relu6);
+  int batch_norm(std::string name, int input, Activation activation);
+  int activation(std::string name, int input, Activation activation);
+  int scale_channels(std::string name, int input, int scale);
+  int max_pool(std::string name, int input, std::int64_t size);  ///< stride = size, "valid"
+  int flatten(std::string name, int input);
+  int dropout(std::string name, int input, double rate, bool whole_samples);
   int add(std::string name, int a, int b);
   int global_avg_pool(std::string name, int input);
   int dense(std::string name, int input, std::int64_t features);

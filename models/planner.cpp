@@ -187,7 +187,7 @@ class TrainPlanner {
     return failure("a layer of a kind the planner does not know");
   }
 
-  static std::string norm_op(const Layer& l, const char* direction) { return std::string("batch_norm_") + (l.relu6 ? "relu6_" : "") + direction; }
+  static std::string norm_op(const Layer& l, const char* direction) { return std::string("batch_norm_") + (l.activation == Activation::none ? "" : std::string(to_text(l.activation)) + "_") + direction; }
 
   /// a + b over memory as it lies; both have the same layout.
   Result<int> add_sum(const char* phase, const std::string& layer, int a, int b) {
@@ -256,7 +256,7 @@ class TrainPlanner {
           if (!*r) return tl::unexpected(r->error());
         const int gamma = parameter_of(i, "gamma");
         std::vector<int> inputs{*x, *d, statistics_[i][0], statistics_[i][1], weights_[gamma][0]};
-        if (l.relu6) inputs.push_back(weights_[gamma + 1][0]);
+        if (l.activation == Activation::relu6) inputs.push_back(weights_[gamma + 1][0]);
         const auto outputs = add_outputs(*chosen->plan);
         parameter_gradients_[gamma] = {outputs[1]}, parameter_gradients_[gamma + 1] = {outputs[2]};
         if (auto s = add("backward", l.name, *chosen, std::move(inputs), outputs); !s) return s;

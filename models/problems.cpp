@@ -47,7 +47,7 @@ std::vector<LayerProblem> problems_of(const Network& network, std::int64_t batch
 Problem layer_problem(const Layer& l, std::int64_t batch, const std::string& op, const std::string& types, const std::string& layout) {
   switch (l.kind) {
     case LayerKind::convolution: return convolution_problem(l, batch, op, types, layout);
-    case LayerKind::batch_norm: return batch_norm_problem(ends_with(op, "bwd"), l.relu6, batch, l.out.channels, l.out.height, l.out.width, layout);
+    case LayerKind::batch_norm: return batch_norm_problem(ends_with(op, "bwd"), (l.activation == Activation::relu6), batch, l.out.channels, l.out.height, l.out.width, layout);
     case LayerKind::add: return vector_problem(op, batch * l.out.height * l.out.width * l.out.channels);
     case LayerKind::global_avg_pool: return global_avg_pool_problem(ends_with(op, "bwd"), batch, l.in.channels, l.in.height, l.in.width, layout);
     case LayerKind::dense:
@@ -66,7 +66,7 @@ std::vector<LayerProblem> convolution_problems(const Network& network, std::int6
 
 std::vector<LayerProblem> batch_norm_problems(const Network& network, std::int64_t batch, const std::string& op, const std::string& layout) {
   const bool relu6 = op.find("relu6") != std::string::npos;
-  return problems_of(network, batch, op, "f32_f32_strict", layout, [&](const Layer& l) { return l.kind == LayerKind::batch_norm && l.relu6 == relu6; });
+  return problems_of(network, batch, op, "f32_f32_strict", layout, [&](const Layer& l) { return l.kind == LayerKind::batch_norm && (l.activation == Activation::relu6) == relu6; });
 }
 
 std::vector<LayerProblem> dense_problems(const Network& network, std::int64_t batch, const std::string& op, const std::string& types, const std::string& layout) {

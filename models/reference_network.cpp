@@ -150,7 +150,7 @@ void ReferenceNetwork::forward(const std::vector<Values>& parameters) {
         for (std::int64_t c = 0; c < channels; ++c) deviation[c] = std::sqrt(variance[c] + epsilon);
         by_channel([&](std::size_t j, std::int64_t c) {
           const double value = (x[j] - mean[c]) / deviation[c] * parameters[p][c] + parameters[p + 1][c];
-          y[j] = l.relu6 ? std::clamp(value, 0.0, 6.0) : value;
+          y[j] = (l.activation == Activation::relu6) ? std::clamp(value, 0.0, 6.0) : value;
         });
         means_[i] = std::move(mean), variances_[i] = std::move(variance);
         break;
@@ -216,7 +216,7 @@ double ReferenceNetwork::gradients(const std::vector<Values>& parameters, std::v
         for (std::int64_t c = 0; c < channels; ++c) deviation[c] = std::sqrt(variances_[i][c] + epsilon);
         const auto hat = [&](std::size_t j, std::int64_t c) { return (x[j] - means_[i][c]) / deviation[c]; };
         const auto d = [&](std::size_t j, std::int64_t c) {
-          if (!l.relu6) return dy[j];
+          if (l.activation != Activation::relu6) return dy[j];
           const double y = hat(j, c) * gamma[c] + beta[c];
           return y > 0 && y < 6 ? dy[j] : 0.0;
         };

@@ -70,7 +70,7 @@ std::vector<LayerProblem> of_kind(const Network& network, std::int64_t batch, La
 std::vector<LayerProblem> activations(const Network& network, std::int64_t batch, const std::string& op) {
   std::vector<LayerProblem> all;
   for (const auto& layer : network.layers)
-    if (layer.kind == LayerKind::batch_norm && layer.relu6)
+    if (layer.kind == LayerKind::batch_norm && layer.activation == Activation::relu6)
       add(all, vector_problem(op, batch * layer.out.height * layer.out.width * layer.out.channels), layer.name);
   return all;
 }

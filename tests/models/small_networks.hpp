@@ -15,19 +15,19 @@ namespace detbench::testing {
 inline Network small_network() {
   NetworkBuilder b("small", {9, 10, 3}, 4);
   int x = b.convolution("stem", 0, 8, 3, 2);
-  x = b.batch_norm("stem_bn", x, true);
+  x = b.batch_norm("stem_bn", x, Activation::relu6);
   const int input = x;
   x = b.convolution("expand", x, 24, 1, 1);
-  x = b.batch_norm("expand_bn", x, true);
+  x = b.batch_norm("expand_bn", x, Activation::relu6);
   x = b.depthwise("depthwise", x, 3, 1);
-  x = b.batch_norm("depthwise_bn", x, true);
+  x = b.batch_norm("depthwise_bn", x, Activation::relu6);
   x = b.convolution("project", x, 8, 1, 1);
-  x = b.batch_norm("project_bn", x, false);
+  x = b.batch_norm("project_bn", x, Activation::none);
   x = b.add("add", input, x);
   x = b.depthwise("down", x, 3, 2);
-  x = b.batch_norm("down_bn", x, true);
+  x = b.batch_norm("down_bn", x, Activation::relu6);
   x = b.convolution("top", x, 20, 1, 1);
-  x = b.batch_norm("top_bn", x, true);
+  x = b.batch_norm("top_bn", x, Activation::relu6);
   x = b.global_avg_pool("pool", x);
   x = b.dense("predictions", x, 4);
   b.softmax_cross_entropy("loss", x);
