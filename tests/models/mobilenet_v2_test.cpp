@@ -65,8 +65,8 @@ TEST(MobileNetV2, HasKerasLayers) {
   EXPECT_EQ(dw.window.top, 0);
   EXPECT_EQ(dw.window.bottom, 1);
   EXPECT_EQ(network.layers[network.layer_named("block_13_project")].out.channels, 56);
-  EXPECT_FALSE(network.layers[network.layer_named("block_13_project_BN")].relu6);
-  EXPECT_TRUE(network.layers[network.layer_named("block_13_depthwise_BN")].relu6);
+  EXPECT_EQ(network.layers[network.layer_named("block_13_project_BN")].activation, Activation::none);
+  EXPECT_EQ(network.layers[network.layer_named("block_13_depthwise_BN")].activation, Activation::relu6);
 }
 
 // The published block tables of the widest and an odd alpha.
