@@ -27,12 +27,11 @@ std::string alpha_text(double alpha) {
   return shortest.find('.') == std::string::npos ? shortest + ".0" : shortest;
 }
 
-Result<Network> make_mobilenet_v2(double alpha, std::int64_t pixels, std::int64_t classes) {
+Result<Network> make_mobilenet_v2(double alpha, std::int64_t pixels, std::int64_t classes, std::int64_t channels) {
   if (!(alpha > 0 && alpha <= 8)) return invalid_input("MobileNetV2's alpha is a number above 0 and at most 8, like 0.35");
-  if (pixels < 32 || pixels > 4096 || pixels % 32 != 0)
-    return invalid_input("MobileNetV2 cannot take " + std::to_string(pixels) + " pixels: the input size is a multiple of 32 from 32 to 4096");
-  if (classes < 1 || classes > (1 << 20)) return invalid_input("MobileNetV2 cannot have " + std::to_string(classes) + " classes: 1 to 1048576 are possible");
-  NetworkBuilder b("mobilenet_v2_alpha" + alpha_text(alpha), {pixels, pixels, 3}, classes);
+  if (auto good = check_input("MobileNetV2", {32, 4096}, pixels, channels, classes); !good) return tl::unexpected(good.error());
+  NetworkBuilder b("mobilenet_v2_alpha" + alpha_text(alpha), {pixels, pixels, channels}, classes);
+  b.network().pixel_scale = 1 / 127.5, b.network().pixel_offset = -1;  // preprocess_input, mode "tf"
 
   int x = b.convolution("Conv1", 0, make_divisible(32 * alpha), 3, 2);
   x = b.batch_norm("bn_Conv1", x, Activation::relu6);
@@ -44,16 +43,16 @@ Result<Network> make_mobilenet_v2(double alpha, std::int64_t pixels, std::int64_
       // Keras truncates filters*alpha to a whole number before rounding to a multiple of 8.
       const std::int64_t filters = make_divisible(static_cast<double>(static_cast<std::int64_t>(static_cast<double>(stage.filters) * alpha)));
       const int input = x;
-      const std::int64_t channels = b.size_of(input).channels;
+      const std::int64_t width = b.size_of(input).channels;
       if (block > 0) {
-        x = b.convolution(prefix + "expand", x, stage.expansion * channels, 1, 1);
+        x = b.convolution(prefix + "expand", x, stage.expansion * width, 1, 1);
         x = b.batch_norm(prefix + "expand_BN", x, Activation::relu6);
       }
       x = b.depthwise(prefix + "depthwise", x, 3, stride);
       x = b.batch_norm(prefix + "depthwise_BN", x, Activation::relu6);
       x = b.convolution(prefix + "project", x, filters, 1, 1);
       x = b.batch_norm(prefix + "project_BN", x, Activation::none);
-      if (stride == 1 && channels == filters) x = b.add(prefix + "add", input, x);
+      if (stride == 1 && width == filters) x = b.add(prefix + "add", input, x);
     }
   x = b.convolution("Conv_1", x, alpha > 1.0 ? make_divisible(1280 * alpha) : 1280, 1, 1);
   x = b.batch_norm("Conv_1_bn", x, Activation::relu6);

@@ -45,6 +45,34 @@ int Network::layer_named(const std::string& layer) const {
   return -1;
 }
 
+bool Network::needs_gradient(int tensor) const {
+  if (tensor == 0) return false;
+  const auto& l = layers[tensor - 1];
+  if (l.kind == LayerKind::convolution || l.kind == LayerKind::batch_norm || l.kind == LayerKind::dense) return true;
+  return std::any_of(l.inputs.begin(), l.inputs.end(), [&](int input) { return needs_gradient(input); });
+}
+
+std::int64_t Network::macs() const {
+  std::int64_t sum = 0;
+  for (const auto& l : layers) {
+    const auto& w = l.window;
+    if (l.kind == LayerKind::convolution) sum += l.out.height * l.out.width * l.out.channels * w.kernel * w.kernel * (l.in.channels / w.groups);
+    if (l.kind == LayerKind::dense) sum += l.in.channels * l.out.channels;
+  }
+  return sum;
+}
+
+Status check_input(const std::string& network, PixelRange range, std::int64_t pixels, std::int64_t channels, std::int64_t classes) {
+  const auto refuse = [&](const std::string& what, std::int64_t value, const char* unit, std::int64_t least, std::int64_t most) {
+    return invalid_input(network + " cannot " + what + " " + std::to_string(value) + " " + unit + ": " + std::to_string(least) + " to " +
+                         std::to_string(most) + " are possible");
+  };
+  if (pixels < range.least || pixels > range.most) return refuse("take", pixels, "pixels", range.least, range.most);
+  if (channels < 1 || channels > 4096) return refuse("take", channels, "channels", 1, 4096);
+  if (classes < 1 || classes > (1 << 20)) return refuse("have", classes, "classes", 1, 1 << 20);
+  return {};
+}
+
 NetworkBuilder::NetworkBuilder(std::string name, ImageSize image, std::int64_t classes) {
   network_.name = std::move(name);
   network_.image = image;
@@ -103,8 +131,10 @@ int NetworkBuilder::flatten(std::string name, int input) {
   const ImageSize in = size_of(input);
   return append({LayerKind::flatten, std::move(name), {input}, {}, {1, 1, in.height * in.width * in.channels}});
 }
-int NetworkBuilder::dense(std::string name, int input, std::int64_t features) {
-  return append({LayerKind::dense, std::move(name), {input}, {}, {1, 1, features}});
+int NetworkBuilder::dense(std::string name, int input, std::int64_t features, bool as_convolution) {
+  const int tensor = append({LayerKind::dense, std::move(name), {input}, {}, {1, 1, features}});
+  network_.layers.back().as_convolution = as_convolution;
+  return tensor;
 }
 int NetworkBuilder::dropout(std::string name, int input, double rate, bool whole_samples) {
   const int tensor = append({LayerKind::dropout, std::move(name), {input}, {}, size_of(input)});

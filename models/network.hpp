@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/activation/kinds.hpp"
+#include "kernels/result.hpp"
 #include "kernels/tensor/tensor.hpp"
 
 namespace detbench {
@@ -49,6 +50,7 @@ struct Layer {
   Window window = {};       ///< convolution, max_pool
   Activation activation = Activation::none;  ///< batch_norm (fused), activation
   bool bias = false;                         ///< convolution
+  bool as_convolution = false;               ///< dense: Keras builds it as a 1x1 convolution of a 1x1 image (squeeze-excite), which decides its initializer
   double rate = 0;                           ///< dropout: the share that is dropped; what stays is divided by 1 - rate
   bool whole_samples = false;                ///< dropout: all of a sample or nothing of it (drop-connect)
   double scale = 1, offset = 0;              ///< rescaling
@@ -66,6 +68,8 @@ struct Network {
   std::string name;  ///< "mobilenet_v2_alpha0.35"
   ImageSize image;
   std::int64_t classes = 0;
+  /// What brings bytes of 0..255 to the values that the network takes, x * pixel_scale + pixel_offset, outside of it: Keras's preprocess_input.
+  double pixel_scale = 1, pixel_offset = 0;
   double momentum = 0.999;  ///< of batch norm's moving statistics: the share that is kept
   Initialization initialization = Initialization::glorot_uniform;
   std::vector<Layer> layers;
@@ -76,6 +80,10 @@ struct Network {
   /// Moving means and variances, and the 2C + 1 numbers of a normalization layer: Keras's non-trainable parameters.
   std::int64_t moving_count() const;
   int layer_named(const std::string& layer) const;  ///< -1: none
+  /// Whether a parameter lies in front of a tensor (0: the images), so that backward has to go on through it.
+  bool needs_gradient(int tensor) const;
+  /// Multiply-adds of convolutions and dense layers, forward, per image.
+  std::int64_t macs() const;
 };
 
 /// TensorFlow's SAME: out = ceil(in/stride), total = max((out-1)*stride + kernel - in, 0), before = total/2 rounded down.
@@ -83,6 +91,13 @@ struct SamePadding {
   std::int64_t before, after;
 };
 SamePadding same_padding(std::int64_t size, std::int64_t kernel, std::int64_t stride);
+
+/// The sizes that every network is asked with: square images with `pixels` a side within `range`, 1 to 4096 channels, 1 to
+/// 2^20 classes. The error names the network, the number and its range.
+struct PixelRange {
+  std::int64_t least, most;
+};
+Status check_input(const std::string& network, PixelRange range, std::int64_t pixels, std::int64_t channels, std::int64_t classes);
 
 /// Adds layers one behind the other; each call returns the tensor that the layer makes.
 class NetworkBuilder {
@@ -100,10 +115,11 @@ class NetworkBuilder {
   int dropout(std::string name, int input, double rate, bool whole_samples);
   int add(std::string name, int a, int b);
   int global_avg_pool(std::string name, int input);
-  int dense(std::string name, int input, std::int64_t features);
+  int dense(std::string name, int input, std::int64_t features, bool as_convolution = false);
   /// The loss; its output is the scalar loss.
   void softmax_cross_entropy(std::string name, int input);
   ImageSize size_of(int tensor) const;
+  Network& network() { return network_; }  ///< for what is said about the whole: momentum, initialization, pixels
   Network take() { return std::move(network_); }
 
  private:

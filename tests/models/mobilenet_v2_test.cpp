@@ -32,10 +32,11 @@ TEST(MobileNetV2, HasThePublishedParameters) {
 TEST(MobileNetV2, HasThePublishedMultiplications) {
   for (const auto& p : published) {
     const auto network = make_mobilenet_v2(p.alpha, 224, 1000).value();
-    double macs = 0;
+    EXPECT_NEAR(static_cast<double>(network.macs()) / 1e6, p.mega_macs, 0.05) << p.alpha;
+    std::int64_t from_kernels = 0;
     for (const auto& q : network.parameters())
-      if (q.role == "kernel") macs += static_cast<double>(element_count(q.shape) * network.layers[q.layer].out.height * network.layers[q.layer].out.width);
-    EXPECT_NEAR(macs / 1e6, p.mega_macs, 0.05) << p.alpha;
+      if (q.role == "kernel") from_kernels += element_count(q.shape) * network.layers[q.layer].out.height * network.layers[q.layer].out.width;
+    EXPECT_EQ(network.macs(), from_kernels);
   }
 }
 
@@ -50,6 +51,8 @@ TEST(MobileNetV2, HasKerasLayers) {
     adds += l.kind == LayerKind::add;
     EXPECT_TRUE(names.insert(l.name).second) << l.name;
   }
+  EXPECT_EQ(network.momentum, 0.999);
+  EXPECT_EQ(network.initialization, Initialization::glorot_uniform);
   EXPECT_EQ(convolutions, 52);
   EXPECT_EQ(norms, 52);
   EXPECT_EQ(adds, 10);
@@ -86,7 +89,8 @@ TEST(MobileNetV2, HasThePublishedWidths) {
 }
 
 TEST(MobileNetV2, RefusesWhatCannotBe) {
-  EXPECT_NE(make_mobilenet_v2(1.0, 100, 10).error().text.find("100"), std::string::npos);
+  EXPECT_NE(make_mobilenet_v2(1.0, 31, 10).error().text.find("31 pixels: 32 to 4096"), std::string::npos);
+  EXPECT_NE(make_mobilenet_v2(1.0, 96, 10, 0).error().text.find("0 channels"), std::string::npos);
   EXPECT_NE(make_mobilenet_v2(0.0, 96, 10).error().text.find("alpha"), std::string::npos);
   EXPECT_FALSE(make_mobilenet_v2(std::numeric_limits<double>::quiet_NaN(), 96, 10));
   EXPECT_FALSE(make_mobilenet_v2(1.0, 96, 0));
