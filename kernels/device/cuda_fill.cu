@@ -37,7 +37,7 @@ __global__ void __launch_bounds__(block_threads)
     for (int call = 0; call < max_fill_calls; ++call)
       if (call < calls)
         words[call] = philox4x32(static_cast<std::uint64_t>(group), static_cast<std::uint32_t>(call), 0, plan.key);
-    Group::convert(plan, words, values);
+    Group::convert(plan, words, static_cast<std::uint64_t>(group), values);
 #pragma unroll
     for (int j = 0; j < Group::max_size; ++j) {
       const std::int64_t element = group * size + j;

@@ -59,8 +59,8 @@ void fill_typed(const LayoutWalk& walk, void* memory, const FillPlan& plan) {
         PhiloxWords words[max_fill_calls];
         for (int call = 0; call < calls; ++call)
           for (int w = 0; w < 4; ++w) words[call].w[w] = block[call].word[w][g];
-        typename Storage::Computed group[Group::max_size];
-        Group::convert(plan, words, group);
+        typename Storage::Computed group[Group::max_size] = {};
+        Group::convert(plan, words, static_cast<std::uint64_t>(first_group + at + g), group);
         // piece % group_size == 0, so a group never reaches beyond the buffer
         for (int j = 0; j < group_size; ++j) buffer[(at + g) * group_size + j] = Storage::store(group[j]);
       }
@@ -104,8 +104,8 @@ Result<FillPlan> plan_fill(DataType type, const FillSpec& spec) {
     return out_of_range("scale", std::to_string(spec.scale), "[-2^31, 2^31)", type);
   if (type == DataType::u8 && spec.kind == Kind::constant && (spec.scale < 0 || spec.scale > 255))
     return out_of_range("scale", std::to_string(spec.scale), "[0, 255]", type);
-  if (integer && (spec.kind == Kind::uniform || spec.kind == Kind::normal || spec.kind == Kind::wide))
-    return invalid_input("fills 'uniform', 'normal' and 'wide' need a floating-point type, not " +
+  if (integer && (spec.kind == Kind::uniform || spec.kind == Kind::normal || spec.kind == Kind::wide || spec.kind == Kind::truncated_normal))
+    return invalid_input("fills 'uniform', 'normal', 'truncated_normal' and 'wide' need a floating-point type, not " +
                          std::string(to_text(type)));
   if (!integer && spec.kind == Kind::index)
     return invalid_input("fill 'index' needs i32, i64 or u8, not " + std::string(to_text(type)));

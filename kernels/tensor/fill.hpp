@@ -30,7 +30,8 @@ struct FillSpec {
     uniform,   ///< scale * u, u in [-1, 1), 24 random mantissa bits (53 for f64)
     normal,    ///< scale * z, z the sum of 12 uniforms minus 6, exactly rounded in a stated order
     wide,      ///< sign * 1.m * 2^e * scale, e uniform in [-limit, limit]: wide exponent range, cancellation
-    index      ///< integers 0 .. limit-1 for i32/i64: labels, scatter targets
+    index,     ///< integers 0 .. limit-1 for i32/i64: labels, scatter targets
+    truncated_normal  ///< scale * z, z a normal deviate kept in [-2, 2): FillGroup says which draws are kept
   };
   Kind kind = Kind::constant;
   std::uint64_t seed = 0;

@@ -11,6 +11,7 @@
 #include "kernels/tensor/fill.hpp"
 #include "kernels/tensor/float_formats.hpp"
 #include "kernels/tensor/philox.hpp"
+#include "kernels/tensor/portable_math.hpp"
 
 namespace detbench {
 
@@ -39,7 +40,7 @@ inline constexpr int max_fill_calls = 6;
 /// How groups are drawn in a computing type: float for f32, f16, bf16; double for f64; int64 for integers.
 ///   size(kind)     elements of a group, at most max_size
 ///   calls(kind)    Philox calls it takes, at most max_fill_calls; call number j is philox4x32(group, j, 0, key)
-///   convert(...)   their words into the group's elements
+///   convert(...)   their words into the elements of group `group`
 template <class T>
 struct FillGroup;
 
@@ -52,18 +53,47 @@ DETBENCH_HOST_DEVICE constexpr std::int64_t draw_integer(const FillPlan& plan, s
   return (v - plan.limit + (v >= plan.limit)) & -static_cast<std::int64_t>(choice < plan.threshold);
 }
 
+/// A standard normal deviate kept within two deviations, by rejection: a candidate x, uniform in [-2, 2), is kept with
+/// probability exp(-x*x/2), where its 32-bit draw d has d < 2^32 * exp(-x*x/2) in f64 by the portable exp. That is the
+/// distribution that redrawing a normal beyond two deviations has. Philox call number j of the group holds the next
+/// candidates: two of 25 bits for f32 (words 0, 1 and 2, 3: candidate and draw), one of 54 bits for f64 (words 0 and 1;
+/// draw in word 2). A candidate is kept six times of ten; none of 64 calls is once in 10^25 elements, and then it is 0.
+inline constexpr std::uint32_t most_truncated_calls = 64;
+
+DETBENCH_HOST_DEVICE inline bool keeps_candidate(double x, std::uint32_t draw) {
+  return static_cast<double>(draw) < 0x1p32 * portable::exp(-0.5 * (x * x));
+}
+DETBENCH_HOST_DEVICE inline float truncated_normal(const FillPlan& plan, PhiloxWords words, std::uint64_t group, float) {
+  for (std::uint32_t call = 1;; ++call) {
+    for (int j = 0; j < 4; j += 2) {
+      const float x = static_cast<float>(static_cast<std::int32_t>(words.w[j] >> 7) - (1 << 24)) * 0x1p-23f;
+      if (keeps_candidate(static_cast<double>(x), words.w[j + 1])) return x;
+    }
+    if (call == most_truncated_calls) return 0;
+    words = philox4x32(group, call, 0, plan.key);
+  }
+}
+DETBENCH_HOST_DEVICE inline double truncated_normal(const FillPlan& plan, PhiloxWords words, std::uint64_t group, double) {
+  for (std::uint32_t call = 1;; ++call) {
+    const double x = static_cast<double>(static_cast<std::int64_t>(join(words.w[0], words.w[1]) >> 10) - (std::int64_t{1} << 53)) * 0x1p-52;
+    if (keeps_candidate(x, words.w[2])) return x;
+    if (call == most_truncated_calls) return 0;
+    words = philox4x32(group, call, 0, plan.key);
+  }
+}
+
 template <>
 struct FillGroup<float> {
   static constexpr int max_size = 4;
   DETBENCH_HOST_DEVICE static constexpr int size(FillSpec::Kind kind) {
     return kind == FillSpec::Kind::uniform || kind == FillSpec::Kind::constant ? 4
-           : kind == FillSpec::Kind::normal                                    ? 1
-                                                                               : 2;
+           : kind == FillSpec::Kind::normal || kind == FillSpec::Kind::truncated_normal ? 1
+                                                                                        : 2;
   }
   DETBENCH_HOST_DEVICE static constexpr int calls(FillSpec::Kind kind) {
     return kind == FillSpec::Kind::constant ? 0 : kind == FillSpec::Kind::normal ? 2 : 1;
   }
-  DETBENCH_HOST_DEVICE static void convert(const FillPlan& plan, const PhiloxWords* words, float* out) {
+  DETBENCH_HOST_DEVICE static void convert(const FillPlan& plan, const PhiloxWords* words, std::uint64_t group, float* out) {
     const PhiloxWords& r = words[0];
     const float scale = static_cast<float>(plan.scale);
     switch (plan.kind) {
@@ -86,6 +116,10 @@ struct FillGroup<float> {
                    static_cast<std::int32_t>(high >> shift & 0x1FFFFFu);
         }
         out[0] = scale * (static_cast<float>(sum + 6 - 6 * (1 << 21)) * 0x1p-21f);
+        return;
+      }
+      case FillSpec::Kind::truncated_normal: {
+        out[0] = scale * truncated_normal(plan, r, group, 0.0f);
         return;
       }
       case FillSpec::Kind::integers: {
@@ -113,13 +147,13 @@ struct FillGroup<double> {
   static constexpr int max_size = 4;
   DETBENCH_HOST_DEVICE static constexpr int size(FillSpec::Kind kind) {
     return kind == FillSpec::Kind::constant                                 ? 4
-           : kind == FillSpec::Kind::normal || kind == FillSpec::Kind::wide ? 1
-                                                                            : 2;
+           : kind == FillSpec::Kind::normal || kind == FillSpec::Kind::wide || kind == FillSpec::Kind::truncated_normal ? 1
+                                                                                                                        : 2;
   }
   DETBENCH_HOST_DEVICE static constexpr int calls(FillSpec::Kind kind) {
     return kind == FillSpec::Kind::constant ? 0 : kind == FillSpec::Kind::normal ? 6 : 1;
   }
-  DETBENCH_HOST_DEVICE static void convert(const FillPlan& plan, const PhiloxWords* words, double* out) {
+  DETBENCH_HOST_DEVICE static void convert(const FillPlan& plan, const PhiloxWords* words, std::uint64_t group, double* out) {
     const PhiloxWords& r = words[0];
     switch (plan.kind) {
       case FillSpec::Kind::uniform: {
@@ -137,6 +171,10 @@ struct FillGroup<double> {
           sum += static_cast<std::int64_t>(join(words[call].w[0], words[call].w[1]) >> 14) +
                  static_cast<std::int64_t>(join(words[call].w[2], words[call].w[3]) >> 14);
         out[0] = plan.scale * (static_cast<double>(sum + 6 - 6 * (std::int64_t{1} << 50)) * 0x1p-50);
+        return;
+      }
+      case FillSpec::Kind::truncated_normal: {
+        out[0] = plan.scale * truncated_normal(plan, r, group, 0.0);
         return;
       }
       case FillSpec::Kind::integers: {
@@ -168,7 +206,7 @@ struct FillGroup<std::int64_t> {
   DETBENCH_HOST_DEVICE static constexpr int calls(FillSpec::Kind kind) {
     return kind == FillSpec::Kind::constant ? 0 : 1;
   }
-  DETBENCH_HOST_DEVICE static void convert(const FillPlan& plan, const PhiloxWords* words, std::int64_t* out) {
+  DETBENCH_HOST_DEVICE static void convert(const FillPlan& plan, const PhiloxWords* words, std::uint64_t, std::int64_t* out) {
     const PhiloxWords& r = words[0];
     if (plan.kind == FillSpec::Kind::constant) {
       for (int j = 0; j < 4; ++j) out[j] = static_cast<std::int64_t>(plan.scale);

@@ -48,7 +48,7 @@ TEST_F(CudaDeviceTest, FillsHaveTheHostsBitsOverTypesLayoutsSizesAndAddresses) {
   using Kind = FillSpec::Kind;
   for (const DataType type :
        {DataType::f32, DataType::f64, DataType::f16, DataType::bf16, DataType::i32, DataType::i64, DataType::u8}) {
-    for (const Kind kind : {Kind::constant, Kind::integers, Kind::uniform, Kind::normal, Kind::wide, Kind::index}) {
+    for (const Kind kind : {Kind::constant, Kind::integers, Kind::uniform, Kind::normal, Kind::truncated_normal, Kind::wide, Kind::index}) {
       const FillSpec fill{kind, 3, "conv_fwd/src", kind == Kind::constant ? 3 : 0.75, 10, 0.4};
       for (const Shape& shape : std::vector<Shape>{{1}, {100003}, {2, 13, 5, 37}, {2, 19, 3, 3, 21}}) {
         for (const MemoryLayout& layout : sample_layouts(shape)) {

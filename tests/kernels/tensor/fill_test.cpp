@@ -40,6 +40,8 @@ TEST(Fill, VersionOneIsFrozen) {
                              {DataType::f64, spec_of(Kind::uniform, 1.5), "ac17b6a0ba7fa87ef3530634d1ea5f34"},
                              {DataType::f32, spec_of(Kind::normal, 1.5), "29bb165592b05c9a5d7c68ea16e9efef"},
                              {DataType::f64, spec_of(Kind::normal, 1.5), "1440d3588fffc8044da5aaad61db761d"},
+                             {DataType::f32, spec_of(Kind::truncated_normal, 1.5), "10dc3ad90d4fe125148354ab4de817ab"},
+                             {DataType::f64, spec_of(Kind::truncated_normal, 1.5), "e34db055df4c399c803bb6dc9b56c42c"},
                              {DataType::f32, spec_of(Kind::integers, 1.5, 7, 0.4), "b94d723033fec65c291ced0e99be5b57"},
                              {DataType::i32, spec_of(Kind::integers, 1, 7, 0.4), "c8ab7aa938f855212a1c175aac6752d0"},
                              {DataType::f32, spec_of(Kind::wide, 1.5, 20), "32921e506c9de63828293624c48dd8d9"},
@@ -57,7 +59,7 @@ TEST(Fill, VersionOneIsFrozen) {
 std::vector<std::pair<DataType, FillSpec>> every_fill() {
   std::vector<std::pair<DataType, FillSpec>> fills;
   for (const DataType type : {DataType::f32, DataType::f64, DataType::f16, DataType::bf16})
-    for (const Kind kind : {Kind::constant, Kind::integers, Kind::uniform, Kind::normal, Kind::wide})
+    for (const Kind kind : {Kind::constant, Kind::integers, Kind::uniform, Kind::normal, Kind::truncated_normal, Kind::wide})
       fills.emplace_back(type, spec_of(kind, 0.75, 8, 0.5));
   for (const DataType type : {DataType::i32, DataType::i64})
     for (const Kind kind : {Kind::constant, Kind::integers, Kind::index})
@@ -166,6 +168,22 @@ void check_distributions(DataType type, int mantissa_bits) {
   EXPECT_NEAR(m.neighbours, 0, 0.006);
   EXPECT_GT(m.highest, 4);
   EXPECT_LT(m.highest, 6);
+
+  fill(t, spec_of(Kind::truncated_normal));
+  m = moments<T>(t);
+  EXPECT_NEAR(m.mean, 0, 0.005);
+  // Of the standard normal distribution within two deviations: variance 1 - 4 phi(2) / (2 Phi(2) - 1), and its root is the
+  // 0.8796... by which initializers divide; fourth moment 3 variance - 16 phi(2) / (2 Phi(2) - 1).
+  EXPECT_NEAR(std::sqrt(m.variance), 0.87962566103423978, 0.002);
+  EXPECT_NEAR(m.kurtosis, 2.3656, 0.015);
+  EXPECT_NEAR(m.neighbours, 0, 0.006);
+  EXPECT_GE(m.lowest, -2);
+  EXPECT_LT(m.lowest, -1.999);
+  EXPECT_LT(m.highest, 2);
+  EXPECT_GT(m.highest, 1.999);
+  std::int64_t within_one = 0;
+  for (std::int64_t i = 0; i < many; ++i) within_one += std::abs(t.as<T>()[i]) < 1;
+  EXPECT_NEAR(static_cast<double>(within_one) / many, 0.682689492 / 0.954499736, 0.003);
 
   fill(t, spec_of(Kind::wide, 1, 3));
   std::map<int, int> exponents;
