@@ -1,8 +1,9 @@
 #include "kernels/convolution/fixed_order.hpp"
 
+#include "kernels/convolution/fixed_order_cuda.hpp"
 #include "kernels/convolution/operation.hpp"
 #include "kernels/device/reorder.hpp"
-#include "kernels/tensor/float_formats.hpp"
+#include "kernels/tensor/stored_types.hpp"
 
 namespace detbench {
 namespace {
@@ -10,9 +11,9 @@ namespace {
 constexpr std::size_t alignment = 64;
 std::size_t aligned(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
 
-bool is_bf16(const TensorSpec& spec) { return spec.type == DataType::bf16; }
+bool is_narrow(const TensorSpec& spec) { return spec.type != DataType::f32; }
 std::size_t widened_bytes(const TensorSpec& spec) {
-  return is_bf16(spec) ? aligned(static_cast<std::size_t>(element_count(spec.shape)) * sizeof(float)) : 0;
+  return is_narrow(spec) ? aligned(static_cast<std::size_t>(element_count(spec.shape)) * sizeof(float)) : 0;
 }
 
 class FixedOrderOp final : public Op {
@@ -22,7 +23,7 @@ class FixedOrderOp final : public Op {
       : runner_(problem, kernels), first_(inputs[0]), second_(inputs[1]), output_(output) {
     auto* memory = static_cast<std::byte*>(workspace.data);
     const auto place = [&](const Tensor& tensor) {
-      if (!is_bf16(tensor.spec)) return static_cast<float*>(tensor.region.data);
+      if (!is_narrow(tensor.spec)) return static_cast<float*>(tensor.region.data);
       auto* widened = reinterpret_cast<float*>(memory);
       memory += widened_bytes(tensor.spec);
       return widened;
@@ -35,22 +36,27 @@ class FixedOrderOp final : public Op {
     widen(first_, a_);
     widen(second_, b_);
     runner_.run(a_, b_, out_, scratch_);
-    if (is_bf16(output_.spec)) {
-      auto* target = static_cast<std::uint16_t*>(output_.region.data);
-      const auto elements = element_count(output_.spec.shape);
+    if (!is_narrow(output_.spec)) return {};
+    const auto elements = element_count(output_.spec.shape);
+    with_stored_type(output_.spec.type, [&](auto out) {
+      using Out = decltype(out);
+      auto* target = static_cast<typename Out::Stored*>(output_.region.data);
 #pragma omp parallel for schedule(static)
-      for (std::int64_t i = 0; i < elements; ++i) target[i] = bf16_from_float(out_[i]);
-    }
+      for (std::int64_t i = 0; i < elements; ++i) target[i] = Out::narrow(out_[i]);
+    });
     return {};
   }
 
  private:
   static void widen(const Tensor& tensor, float* target) {
-    if (!is_bf16(tensor.spec)) return;
-    const auto* source = static_cast<const std::uint16_t*>(tensor.region.data);
+    if (!is_narrow(tensor.spec)) return;
     const auto elements = element_count(tensor.spec.shape);
+    with_stored_type(tensor.spec.type, [&](auto in) {
+      using In = decltype(in);
+      const auto* source = static_cast<const typename In::Stored*>(tensor.region.data);
 #pragma omp parallel for schedule(static)
-    for (std::int64_t i = 0; i < elements; ++i) target[i] = float_from_bf16(source[i]);
+      for (std::int64_t i = 0; i < elements; ++i) target[i] = In::widen(source[i]);
+    });
   }
 
   fixed_order::Runner runner_;
@@ -99,37 +105,39 @@ class FixedOrderConvolution final : public Provider {
     offer.algorithm.claim = {Guarantee::gpu_to_gpu, "by construction", {all_scopes.begin(), all_scopes.end()}};
     // A weight gradient is a sum over the batch: another batch is another result.
     if (p->direction == Direction::wgrad) std::erase(offer.algorithm.claim.coverage, Scope::batch);
-    if (auto status = supported(*p, device); !status) offer.unsupported = status.error();
+    if (const auto planned = plan(problem, offer.algorithm, device); !planned) offer.unsupported = planned.error();
     return std::vector{offer};
   }
 
   Result<std::unique_ptr<Plan>> plan(const Problem& problem, const Algorithm& algorithm, Device& device) const override {
     const auto p = parse_convolution(problem);
     if (!p) return tl::unexpected(p.error());
-    if (auto status = supported(*p, device); !status) return tl::unexpected(status.error());
     if (algorithm.name != algorithm_name(*p))
       return invalid_input("fixed_order answers " + problem.op + " by " + algorithm_name(*p) + ", not by '" + algorithm.name + "'");
-    for (const auto& [key, value] : algorithm.options)
-      if (key != "isa") return invalid_input("option " + key + "=" + value + " is none of fixed_order's: isa=avx2 is");
-    const auto kernels = ordered::choose_kernels(algorithm.options);
-    if (!kernels) return tl::unexpected(kernels.error());
-    auto plan = std::make_unique<FixedOrderPlan>(*p, **kernels);
-    if (p->layout != "nchw") return plan;
+    if (p->types.tf32) return unsupported("tensor cores have no order that can be fixed: fixed_order has no TF32");
+    auto plan = device.kind() == DeviceKind::cuda ? gpu_plan(*p, algorithm.options) : cpu_plan(*p, algorithm.options);
+    if (!plan || p->layout != "nchw") return plan;
     auto tensors = tensors_of(*p);
-    return plan_with_reorders(std::move(plan), std::move(tensors.inputs), std::move(tensors.outputs), device);
+    return plan_with_reorders(std::move(*plan), std::move(tensors.inputs), std::move(tensors.outputs), device);
   }
 
  private:
   static std::string algorithm_name(const ConvolutionProblem& p) {
     return p.direction == Direction::wgrad ? "chunked16" : "direct";
   }
-  static Status supported(const ConvolutionProblem& p, Device& device) {
-    if (device.kind() != DeviceKind::cpu) return unsupported("these fixed-order kernels run on the CPU");
-    if (p.types.tf32) return unsupported("tensor cores have no order that can be fixed: fixed_order is f32 and bf16 only");
-    if (p.types.storage == DataType::f16) return unsupported("fixed_order on a CPU has no f16 storage");
+  static Result<std::unique_ptr<Plan>> cpu_plan(const ConvolutionProblem& p, const Options& options) {
+    for (const auto& [key, value] : options)
+      if (key != "isa") return invalid_input("option " + key + "=" + value + " is none of fixed_order's: isa=avx2 is");
     if (p.kh * p.kw > fixed_order::most_taps)
       return unsupported("fixed_order takes filters of up to " + std::to_string(fixed_order::most_taps) + " taps");
-    return {};
+    const auto kernels = ordered::choose_kernels(options);
+    if (!kernels) return tl::unexpected(kernels.error());
+    return std::make_unique<FixedOrderPlan>(p, **kernels);
+  }
+  static Result<std::unique_ptr<Plan>> gpu_plan(const ConvolutionProblem& p, const Options& options) {
+    if (!options.empty()) return invalid_input("fixed_order on a GPU has no options, not " + options.begin()->first + "=" + options.begin()->second);
+    if (auto status = fixed_order::can_run_on_gpu(); !status) return tl::unexpected(status.error());
+    return fixed_order::plan_on_gpu(p);
   }
 };
 

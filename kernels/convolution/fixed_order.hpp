@@ -8,8 +8,8 @@
 //   wgrad    diff_weights[k,r,s,c]: the output rows (n,p), counted together, are cut into chunks of wgrad_chunk_rows()
 //                               rows; per chunk, for n, p, q ascending: fma(diff_dst, src, acc), taps in the padding
 //                               left out; then the chunks' results are added in order, ((c0 + c1) + c2) + ...
-// Chunks are counted from the problem alone, never from the machine. bf16 storage: inputs are widened to f32, results are
-// rounded to nearest even once, at the end.
+// Chunks are counted from the problem alone, never from the machine. f16 and bf16 storage: inputs are widened to f32,
+// results are rounded to nearest even once, at the end. On a GPU (fixed_order_cuda.hpp) threads walk the same chains.
 #pragma once
 
 #include "kernels/convolution/problem.hpp"

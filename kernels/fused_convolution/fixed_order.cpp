@@ -3,69 +3,43 @@
 
 #include "kernels/convolution/operation.hpp"
 #include "kernels/device/reorder.hpp"
+#include "kernels/fused_convolution/fixed_order_cuda.hpp"
+#include "kernels/fused_convolution/fixed_order_elements.hpp"
 #include "kernels/fused_convolution/operation.hpp"
 #include "kernels/simple_operation.hpp"
-#include "kernels/tensor/float_formats.hpp"
 
 namespace detbench {
 namespace {
 
-constexpr std::int64_t chunk_pixels = 512;
+using fused_order::add_bias_and_clip, fused_order::chunk_pixels, fused_order::chunks_of;
 
 std::size_t f32_bytes(const TensorSpec& spec) {
   return (static_cast<std::size_t>(element_count(spec.shape)) * sizeof(float) + 63) / 64 * 64;
 }
 
-/// How f32 results are stored. Loops are made per type: a choice within them would keep them from becoming vectors.
-template <DataType type>
-struct Stored {
-  using Element = std::uint16_t;
-  static float load(Element bits) { return type == DataType::bf16 ? float_from_bf16(bits) : float_from_f16(bits); }
-  static Element store(float value) { return type == DataType::bf16 ? bf16_from_float(value) : f16_from_float(value); }
-};
-template <>
-struct Stored<DataType::f32> {
-  using Element = float;
-  static float load(float value) { return value; }
-  static float store(float value) { return value; }
-};
-
-template <class Call>
-void with_stored(DataType type, Call&& call) {
-  switch (type) {
-    case DataType::bf16: return call(Stored<DataType::bf16>{});
-    case DataType::f16: return call(Stored<DataType::f16>{});
-    default: return call(Stored<DataType::f32>{});
-  }
-}
-
 void widen(const Tensor& tensor, float* target) {
   const auto elements = element_count(tensor.spec.shape);
-  with_stored(tensor.spec.type, [&](auto stored) {
+  with_stored_type(tensor.spec.type, [&](auto stored) {
     using S = decltype(stored);
-    const auto* source = static_cast<const typename S::Element*>(tensor.region.data);
+    const auto* source = static_cast<const typename S::Stored*>(tensor.region.data);
 #pragma omp parallel for simd schedule(static)
-    for (std::int64_t i = 0; i < elements; ++i) target[i] = S::load(source[i]);
+    for (std::int64_t i = 0; i < elements; ++i) target[i] = S::widen(source[i]);
   });
 }
 
 /// One pixel's channels. `out` may be `in`.
 template <class S>
-void add_bias_and_clip_pixel(const float* in, const float* bias, typename S::Element* out, std::int64_t channels) {
+void add_bias_and_clip_pixel(const float* in, const float* bias, typename S::Stored* out, std::int64_t channels) {
 #pragma omp simd
-  for (std::int64_t c = 0; c < channels; ++c) {
-    float y = in[c] + bias[c];
-    y = y < 0.0f ? 0.0f : y;  // comparisons that a NaN fails leave it be
-    out[c] = S::store(y > 6.0f ? 6.0f : y);
-  }
+  for (std::int64_t c = 0; c < channels; ++c) out[c] = S::narrow(add_bias_and_clip(in[c], bias[c]));
 }
 
 template <class S>
-void add_pixel(const float* in, typename S::Element* out, float* sum, float* square, std::int64_t channels) {
+void add_pixel(const float* in, typename S::Stored* out, float* sum, float* square, std::int64_t channels) {
 #pragma omp simd
   for (std::int64_t c = 0; c < channels; ++c) {
-    out[c] = S::store(in[c]);
-    const float y = S::load(out[c]);  // what a reader of dst sees
+    out[c] = S::narrow(in[c]);
+    const float y = S::widen(out[c]);  // what a reader of dst sees
     sum[c] += y;
     square[c] += y * y;
   }
@@ -82,7 +56,7 @@ class FusedOp final : public Op {
     if (narrow())
       for (std::size_t i = 0; i < 2; ++i) widen(inputs_[i], wide_[i]);
     if (auto status = convolution_->enqueue(); !status) return status;
-    if (p_.pattern == FusedPattern::bias_relu6) add_bias_and_clip();
+    if (p_.pattern == FusedPattern::bias_relu6) finish_pixels();
     else sum_channels();
     return {};
   }
@@ -90,12 +64,12 @@ class FusedOp final : public Op {
  private:
   bool narrow() const { return p_.types.storage != DataType::f32; }
 
-  void add_bias_and_clip() const {
+  void finish_pixels() const {
     const auto* bias = static_cast<const float*>(inputs_[2].region.data);
     const std::int64_t pixels = p_.pixels(), channels = p_.oc;
-    with_stored(p_.types.storage, [&](auto stored) {
+    with_stored_type(p_.types.storage, [&](auto stored) {
       using S = decltype(stored);
-      auto* dst = static_cast<typename S::Element*>(outputs_[0].region.data);
+      auto* dst = static_cast<typename S::Stored*>(outputs_[0].region.data);
 #pragma omp parallel for schedule(static)
       for (std::int64_t p = 0; p < pixels; ++p)
         add_bias_and_clip_pixel<S>(wide_[2] + p * channels, bias, dst + p * channels, channels);
@@ -103,11 +77,11 @@ class FusedOp final : public Op {
   }
 
   void sum_channels() const {
-    const std::int64_t pixels = p_.pixels(), channels = p_.oc, chunks = (pixels + chunk_pixels - 1) / chunk_pixels;
+    const std::int64_t pixels = p_.pixels(), channels = p_.oc, chunks = chunks_of(pixels);
     float *sums = partials_, *squares = partials_ + chunks * channels;
-    with_stored(p_.types.storage, [&](auto stored) {
+    with_stored_type(p_.types.storage, [&](auto stored) {
       using S = decltype(stored);
-      auto* dst = static_cast<typename S::Element*>(outputs_[0].region.data);
+      auto* dst = static_cast<typename S::Stored*>(outputs_[0].region.data);
 #pragma omp parallel for schedule(static)
       for (std::int64_t k = 0; k < chunks; ++k) {
         float *sum = sums + k * channels, *square = squares + k * channels;
@@ -183,7 +157,7 @@ class FusedPlan final : public Plan {
   }
   std::size_t partial_bytes() const {
     if (p_.pattern != FusedPattern::stats) return 0;
-    const auto chunks = static_cast<std::size_t>((p_.pixels() + chunk_pixels - 1) / chunk_pixels);
+    const auto chunks = static_cast<std::size_t>(chunks_of(p_.pixels()));
     return (2 * chunks * static_cast<std::size_t>(p_.oc) * sizeof(float) + 63) / 64 * 64;
   }
 
@@ -215,6 +189,7 @@ class FixedOrderFused final : public Provider {
     if (algorithm.name != algorithm_name(*p))
       return invalid_input("fixed_order answers " + problem.op + " by " + algorithm_name(*p) + ", not by '" + algorithm.name.substr(0, 60) + "'");
     if (p->types.tf32) return unsupported("tensor cores have no order that can be fixed: fixed_order has no TF32");
+    if (device.kind() == DeviceKind::cuda) return gpu_plan(*p, algorithm.options, device);
     const auto tensors = tensors_of(*p);
     const bool reordered = p->layout == "nchw";
     p->layout = "nhwc";  // the kernels' own
@@ -229,6 +204,15 @@ class FixedOrderFused final : public Provider {
   }
 
  private:
+  static Result<std::unique_ptr<Plan>> gpu_plan(FusedConvolutionProblem p, const Options& options, Device& device) {
+    if (!options.empty()) return invalid_input("fixed_order on a GPU has no options, not " + options.begin()->first + "=" + options.begin()->second);
+    const auto tensors = tensors_of(p);
+    const bool reordered = p.layout == "nchw";
+    p.layout = "nhwc";
+    auto plan = fused_order::plan_on_gpu(p);
+    if (!plan || !reordered) return plan;
+    return plan_with_reorders(std::move(*plan), tensors.inputs, tensors.outputs, device);
+  }
   static std::string algorithm_name(const FusedConvolutionProblem& p) {
     return p.pattern == FusedPattern::stats ? "direct+chunks" + std::to_string(chunk_pixels) : "direct";
   }

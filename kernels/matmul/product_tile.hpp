@@ -8,11 +8,10 @@
 // into +0.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 
-#include "kernels/tensor/float_formats.hpp"
 #include "kernels/tensor/host_device.hpp"
+#include "kernels/tensor/stored_types.hpp"
 
 // A loop whose indices must be constants for its arrays to stay in registers; a C++ compiler is left alone.
 #ifdef __CUDA_ARCH__
@@ -26,30 +25,6 @@ namespace detbench::products {
 inline constexpr int side = 16;                // a block is side x side threads
 inline constexpr int threads = side * side;
 inline constexpr int depth = 16;               // products that are staged at a time
-
-struct F32 {
-  using Stored = float;
-  DETBENCH_HOST_DEVICE static float widen(float value) { return value; }
-  DETBENCH_HOST_DEVICE static float narrow(float value) { return value; }
-};
-struct F16 {
-  using Stored = std::uint16_t;
-  DETBENCH_HOST_DEVICE static float widen(std::uint16_t bits) { return float_from_f16(bits); }
-  DETBENCH_HOST_DEVICE static std::uint16_t narrow(float value) { return f16_from_float(value); }
-};
-struct Bf16 {
-  using Stored = std::uint16_t;
-  DETBENCH_HOST_DEVICE static float widen(std::uint16_t bits) { return float_from_bf16(bits); }
-  DETBENCH_HOST_DEVICE static std::uint16_t narrow(float value) { return bf16_from_float(value); }
-};
-
-DETBENCH_HOST_DEVICE inline float fused_multiply_add(float a, float b, float c) {
-#ifdef __CUDA_ARCH__
-  return __fmaf_rn(a, b, c);
-#else
-  return std::fmaf(a, b, c);
-#endif
-}
 
 /// Parts that k is cut into.
 DETBENCH_HOST_DEVICE constexpr std::int64_t parts_of(std::int64_t k, std::int64_t chunk) { return (k + chunk - 1) / chunk; }

@@ -91,6 +91,13 @@ std::vector<ConvolutionProblem> problems(Direction direction) {
   return shapes;
 }
 
+std::vector<std::pair<Direction, DataType>> directions_in(std::initializer_list<DataType> types) {
+  std::vector<std::pair<Direction, DataType>> all;
+  for (auto direction : all_directions)
+    for (auto type : types) all.emplace_back(direction, type);
+  return all;
+}
+
 Algorithm fixed_order_of(Direction direction) {
   return {"fixed_order", direction == Direction::wgrad ? "chunked16" : "direct", {}, {}};
 }
@@ -142,12 +149,12 @@ TEST(FixedOrder, BitsDoNotDependOnThreadsInstructionSetOrLayout) {
   }
 }
 
-TEST(FixedOrder, Bf16IsTheF32AnswerToWidenedInputsRoundedOnce) {
-  for (auto direction : all_directions) {
+TEST(FixedOrder, SixteenBitsAreTheF32AnswerToWidenedInputsRoundedOnce) {
+  for (auto [direction, storage] : directions_in({DataType::f16, DataType::bf16})) {
     const auto operation = make_convolution_operation(direction);
     for (auto p : testing::small_shapes()) {
       p.direction = direction;
-      p.types.storage = DataType::bf16;
+      p.types.storage = storage;
       const auto problem = to_problem(p);
       SCOPED_TRACE(problem_id(problem));
       for (auto fill : {InputFill::exact, InputFill::rounding}) {

@@ -4,6 +4,7 @@
 #include "fused_shapes.hpp"
 #include "kernels/fused_convolution/operation.hpp"
 #include "tests/kernels/convolution/legacy_device_runner.hpp"
+#include "tests/kernels/device_runner.hpp"
 
 namespace detbench {
 namespace {
@@ -90,6 +91,20 @@ TEST_P(FusedOnGpu, EveryArmAgreesWithFp64) {
     ASSERT_TRUE(device_->usable());
   }
   RecordProperty("ran", ran);
+}
+
+TEST_P(FusedOnGpu, FixedOrderHasTheCpusBits) {
+  const auto& c = GetParam();
+  if (c.tf32) GTEST_SKIP() << "fixed_order has no TF32";
+  const auto operations = make_fused_convolution_operations({});
+  const auto& operation = *operations[c.pattern == FusedPattern::stats ? 1 : 0];
+  const std::string algorithm = c.pattern == FusedPattern::stats ? "fixed_order:direct+chunks512" : "fixed_order:direct";
+  auto problems = testing::small_fused(c.pattern, c.storage, c.layout);
+  auto several_chunks = problems[1];
+  several_chunks.mb = 5, several_chunks.ih = several_chunks.iw = 28;
+  problems.push_back(several_chunks);
+  for (const auto& p : problems)
+    for (const auto fill : {InputFill::exact, InputFill::rounding}) testing::expect_cpu_bits(operation, to_problem(p), algorithm, {fill, 5}, *device_);
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, FusedOnGpu,
