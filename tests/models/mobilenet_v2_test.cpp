@@ -2,11 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <limits>
 #include <set>
 
-#include "models/initializers.hpp"
 
 namespace detbench {
 namespace {
@@ -103,20 +101,6 @@ TEST(SamePadding, FollowsTensorFlow) {
     EXPECT_EQ(p.after, after) << size << " " << k << " " << s;
   };
   is(224, 3, 2, 0, 1), is(225, 3, 2, 1, 1), is(56, 5, 2, 1, 2), is(57, 5, 2, 2, 2), is(14, 3, 1, 1, 1), is(7, 1, 1, 0, 0), is(6, 1, 2, 0, 0);
-}
-
-TEST(Initializers, TakeKerasFans) {
-  EXPECT_DOUBLE_EQ(glorot_uniform_limit({1, 16, 3, 3, 3}), std::sqrt(6.0 / (27 + 144)));
-  EXPECT_DOUBLE_EQ(glorot_uniform_limit({48, 1, 3, 3, 1}), std::sqrt(6.0 / (9 * 48 + 9)));
-  EXPECT_DOUBLE_EQ(glorot_uniform_limit({1000, 1280}), std::sqrt(6.0 / 2280));
-  const auto network = make_mobilenet_v2(0.35, 32, 10).value();
-  for (const auto& p : network.parameters()) {
-    const auto fill = initial_fill(p, 3);
-    EXPECT_EQ(fill.kind == FillSpec::Kind::uniform, p.role == "kernel");
-    if (p.role == "gamma") {
-      EXPECT_EQ(fill.scale, 1.0);
-    }
-  }
 }
 
 }  // namespace

@@ -55,7 +55,7 @@ struct Example {
     const Shape shape{batch, network.image.height, network.image.width, network.image.channels};
     images = widen(filled<float>({"images", DataType::f32, shape, {}}, {FillSpec::Kind::uniform, seed, "images", 1.0, 1, 1.0}));
     labels = filled<std::int32_t>({"labels", DataType::i32, {batch}, {}}, {FillSpec::Kind::index, seed, "labels", 1.0, network.classes, 1.0});
-    for (const auto& p : network.parameters()) parameters.push_back(widen(filled<float>({p.name, DataType::f32, p.shape, {}}, initial_fill(p, seed))));
+    for (const auto& p : network.parameters()) parameters.push_back(widen(filled<float>({p.name, DataType::f32, p.shape, {}}, initial_fill(network, p, seed))));
   }
 };
 

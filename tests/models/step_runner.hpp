@@ -24,7 +24,7 @@ class StepRunner {
     for (std::size_t i = 0; i < plan_->inputs().size(); ++i) {
       FillSpec fill{FillSpec::Kind::uniform, seed, "images", 1.0, 1, 1.0};
       if (i == 1) fill = {FillSpec::Kind::index, seed, "labels", 1.0, network.classes, 1.0};
-      if (i >= 2) fill = initial_fill(parameters[i - 2], seed);
+      if (i >= 2) fill = initial_fill(network, parameters[i - 2], seed);
       inputs.push_back(runner_.filled(plan_->inputs()[i], fill));
     }
     for (const auto& spec : plan_->outputs()) {
