@@ -47,7 +47,7 @@ std::vector<LayerProblem> problems_of(const Network& network, std::int64_t batch
 Problem layer_problem(const Layer& l, std::int64_t batch, const std::string& op, const std::string& types, const std::string& layout) {
   switch (l.kind) {
     case LayerKind::convolution: return convolution_problem(l, batch, op, types, layout);
-    case LayerKind::batch_norm: return batch_norm_problem(ends_with(op, "bwd"), (l.activation == Activation::relu6), batch, l.out.channels, l.out.height, l.out.width, layout);
+    case LayerKind::batch_norm: return batch_norm_problem(ends_with(op, "bwd"), l.activation, batch, l.out.channels, l.out.height, l.out.width, layout);
     case LayerKind::add: return vector_problem(op, batch * l.out.height * l.out.width * l.out.channels);
     case LayerKind::global_avg_pool: return global_avg_pool_problem(ends_with(op, "bwd"), batch, l.in.channels, l.in.height, l.in.width, layout);
     case LayerKind::dense:

@@ -47,7 +47,7 @@
   X(cudnnDeriveBNTensorDescriptor) X(cudnnBatchNormalizationForwardTraining) X(cudnnBatchNormalizationBackward)         \
   X(cudnnGetBatchNormalizationForwardTrainingExWorkspaceSize) X(cudnnGetBatchNormalizationBackwardExWorkspaceSize)      \
   X(cudnnGetBatchNormalizationTrainingExReserveSpaceSize) X(cudnnBatchNormalizationForwardTrainingEx)                   \
-  X(cudnnBatchNormalizationBackwardEx)                                                                                  \
+  X(cudnnBatchNormalizationBackwardEx) X(cudnnBatchNormalizationForwardInference)                                       \
   X(cudnnDeriveNormTensorDescriptor) X(cudnnGetNormalizationForwardTrainingWorkspaceSize)                               \
   X(cudnnGetNormalizationBackwardWorkspaceSize) X(cudnnGetNormalizationTrainingReserveSpaceSize)                        \
   X(cudnnNormalizationForwardTraining) X(cudnnNormalizationBackward)

@@ -20,53 +20,79 @@ double sum_factor(double terms) { return u * (4 + 2 * std::sqrt(terms)); }
 ///   variance  (sum_factor(M) + 4u) * variance + mean_bound^2: an error e of the mean adds exactly e^2, and the rounding of
 ///             x - mean is relative to it. A one-pass E[x^2] - E[x]^2 does not meet this where the mean is large.
 ///   y         first-order propagation through scale = gamma/sqrt(variance+epsilon), plus 4 roundings of its summands;
-///             clipping to [0, 6] never enlarges an error.
+///             clipping never enlarges an error; swish, whose slope is at most 1.1, adds its own 8 units.
+/// Inference has its statistics given: their bounds are zero.
+double swish_of(double y) { return y / (1 + std::exp(-y)); }
 std::vector<Expected> forward_answers(const BatchNormProblem& p, const std::vector<std::vector<double>>& in) {
   const auto &x = in[0], &gamma = in[1], &beta = in[2];
   const std::size_t channels = p.channels, m = p.pixels();
   Expected y{std::vector<double>(x.size()), std::vector<double>(x.size()), {}};
   Expected mean{std::vector<double>(channels), std::vector<double>(channels), {}}, variance = mean;
   std::vector<double> sum(channels), magnitude(channels), spread(channels);
-  for (std::size_t i = 0; i < x.size(); ++i) sum[i % channels] += x[i], magnitude[i % channels] += std::abs(x[i]);
-  for (std::size_t c = 0; c < channels; ++c) {
-    mean.value[c] = sum[c] / m;
-    mean.bound[c] = sum_factor(m) * magnitude[c] / m;
+  if (p.inference) {
+    mean.value = in[3], spread = in[4];
+  } else {
+    for (std::size_t i = 0; i < x.size(); ++i) sum[i % channels] += x[i], magnitude[i % channels] += std::abs(x[i]);
+    for (std::size_t c = 0; c < channels; ++c) {
+      mean.value[c] = sum[c] / m;
+      mean.bound[c] = sum_factor(m) * magnitude[c] / m;
+    }
+    for (std::size_t i = 0; i < x.size(); ++i) spread[i % channels] += std::pow(x[i] - mean.value[i % channels], 2) / m;
   }
-  for (std::size_t i = 0; i < x.size(); ++i) spread[i % channels] += std::pow(x[i] - mean.value[i % channels], 2);
   std::vector<double> scale(channels), scale_error(channels);
   for (std::size_t c = 0; c < channels; ++c) {
-    const double v = variance.value[c] = spread[c] / m;
-    variance.bound[c] = (sum_factor(m) + 4 * u) * v + std::pow(mean.bound[c], 2) + 0x1p-149;
+    const double v = variance.value[c] = spread[c];
+    if (!p.inference) variance.bound[c] = (sum_factor(m) + 4 * u) * v + std::pow(mean.bound[c], 2) + 0x1p-149;
     scale[c] = gamma[c] / std::sqrt(v + static_cast<double>(batch_norm_epsilon));
     scale_error[c] = std::abs(scale[c]) * (0.5 * variance.bound[c] / (v + static_cast<double>(batch_norm_epsilon)) + 3 * u);
   }
   for (std::size_t i = 0; i < x.size(); ++i) {
     const std::size_t c = i % channels;
     const double value = (x[i] - mean.value[c]) * scale[c] + beta[c];
-    y.value[i] = p.relu6 ? std::clamp(value, 0.0, 6.0) : value;
-    y.bound[i] = std::abs(x[i] - mean.value[c]) * scale_error[c] + std::abs(scale[c]) * mean.bound[c] +
+    double bound = std::abs(x[i] - mean.value[c]) * scale_error[c] + std::abs(scale[c]) * mean.bound[c] +
                  4 * u * (std::abs(x[i] * scale[c]) + std::abs(mean.value[c] * scale[c]) + std::abs(beta[c]));
+    switch (p.activation) {
+      case Activation::relu: y.value[i] = std::max(value, 0.0); break;
+      case Activation::relu6: y.value[i] = std::clamp(value, 0.0, 6.0); break;
+      case Activation::swish:
+        y.value[i] = swish_of(value);
+        // exp may be wrong by units in the last place that grow with its argument where it is the hardware's.
+        bound = 1.1 * bound + u * (8 + 2 * std::abs(value)) * std::abs(y.value[i]) + 0x1p-126;
+        break;
+      default: y.value[i] = value;
+    }
+    y.bound[i] = bound;
   }
+  if (p.inference) return {std::move(y)};
   return {std::move(y), std::move(mean), std::move(variance)};
 }
 
-/// The fp64 backward. Sums as above; where y is within its own rounding of 0 or 6 either side of the ReLU6 mask is right:
-/// such an element has two answers, and its share widens the bounds of its channel's sums.
+/// The fp64 backward. Sums as above; where y is within its own rounding of a kink (0, and 6 of ReLU6) either side of the mask
+/// is right: such an element has two answers, and its share widens the bounds of its channel's sums. Swish has no kink, but
+/// its slope moves with y by at most half of y's error.
 std::vector<Expected> backward_answers(const BatchNormProblem& p, const std::vector<std::vector<double>>& in) {
   const auto &x = in[0], &dy = in[1], &mean = in[2], &variance = in[3], &gamma = in[4];
   const std::size_t channels = p.channels;
   const auto m = static_cast<double>(p.pixels());
   std::vector<double> d = dy;
   std::vector<bool> ambiguous(x.size(), false);
+  std::vector<double> doubt(x.size());  // of d, beyond its rounding
   std::vector<double> inverse(channels);
   for (std::size_t c = 0; c < channels; ++c) inverse[c] = 1 / std::sqrt(variance[c] + static_cast<double>(batch_norm_epsilon));
-  if (p.relu6)
+  if (p.activation != Activation::none)
     for (std::size_t i = 0; i < x.size(); ++i) {
       const std::size_t c = i % channels;
       const double scale = gamma[c] * inverse[c], y = (x[i] - mean[c]) * scale + in[5][c];
       const double error = 8 * u * (std::abs(x[i] * scale) + std::abs(mean[c] * scale) + std::abs(in[5][c]));
-      ambiguous[i] = std::abs(y) <= error || std::abs(y - 6) <= error;
-      if (!(y > 0 && y < 6)) d[i] = 0;
+      if (p.activation == Activation::swish) {
+        const double s = 1 / (1 + std::exp(-y)), rest = 1 / (1 + std::exp(y));
+        d[i] *= s * (1 + y * rest);
+        doubt[i] = std::abs(dy[i]) * (0.5 * error + u * (12 + 2 * std::abs(y)) * s * (1 + std::abs(y) * rest)) + 0x1p-126 * (1 + std::abs(dy[i]));
+        continue;
+      }
+      const bool relu6 = p.activation == Activation::relu6;
+      ambiguous[i] = std::abs(y) <= error || (relu6 && std::abs(y - 6) <= error);
+      if (!(y > 0 && (!relu6 || y < 6))) d[i] = 0;
     }
   Expected dx{std::vector<double>(x.size()), std::vector<double>(x.size()), std::vector<double>(x.size())};
   Expected dgamma{std::vector<double>(channels), std::vector<double>(channels), {}}, dbeta = dgamma;
@@ -78,7 +104,8 @@ std::vector<Expected> backward_answers(const BatchNormProblem& p, const std::vec
     gamma_sum[c] += d[i] * distance;
     beta_magnitude[c] += std::abs(d[i]);
     gamma_magnitude[c] += std::abs(d[i] * distance);
-    if (ambiguous[i]) beta_doubt[c] += std::abs(dy[i]), gamma_doubt[c] += std::abs(dy[i] * distance);
+    const double open = ambiguous[i] ? std::abs(dy[i]) : doubt[i];
+    beta_doubt[c] += open, gamma_doubt[c] += open * std::abs(distance);
   }
   for (std::size_t c = 0; c < channels; ++c) {
     dgamma.value[c] = gamma_sum[c] * inverse[c];
@@ -91,7 +118,7 @@ std::vector<Expected> backward_answers(const BatchNormProblem& p, const std::vec
     const double factor = gamma[c] * inverse[c], distance = x[i] - mean[c];
     const auto answer = [&](double gradient) { return factor * (gradient - dbeta.value[c] / m - distance * slope(c)); };
     dx.value[i] = answer(d[i]);
-    dx.bound[i] = std::abs(factor) * (dbeta.bound[c] / m + std::abs(distance) * inverse[c] * dgamma.bound[c] / m +
+    dx.bound[i] = std::abs(factor) * (doubt[i] + dbeta.bound[c] / m + std::abs(distance) * inverse[c] * dgamma.bound[c] / m +
                                       8 * u * (std::abs(d[i]) + std::abs(dbeta.value[c]) / m + std::abs(distance * slope(c)))) + 0x1p-149;
     dx.alternative[i] = ambiguous[i] ? answer(d[i] == 0 ? dy[i] : 0) : dx.value[i];
   }
@@ -120,7 +147,7 @@ class BatchNormAnswer final : public Reference {
     }
   }
   Result<Verification> check(const Algorithm& algorithm, std::span<const Tensor> outputs) const override {
-    if (backward_ || !algorithm.provider.starts_with("cudnn")) return compare(expected_, outputs);
+    if (expected_.size() < 3 || backward_ || !algorithm.provider.starts_with("cudnn")) return compare(expected_, outputs);
     // 1/sqrt within 2 units (CUDA's approximate one), its square and the reciprocal rounded: within 16 u of variance + epsilon.
     auto through_inverse = expected_;
     auto& variance = through_inverse[2];
@@ -194,8 +221,8 @@ class BatchNormOperation final : public SimpleOperation {
     }
     // Wide enough for both ends of ReLU6 to be met. The backward takes statistics like those of its src.
     if (input.role == "gamma" || input.role == "beta") return uniform(4.0);
-    if (input.role == "mean") return uniform(0.25);
-    if (input.role == "variance") return FillSpec{FillSpec::Kind::constant, inputs.seed, stream, 1.0, 1, 1.0};
+    if (input.role == "mean" || input.role == "moving_mean") return uniform(0.25);
+    if (input.role == "variance" || input.role == "moving_variance") return FillSpec{FillSpec::Kind::constant, inputs.seed, stream, 1.0, 1, 1.0};
     return invalid_input(problem.op + " has no input '" + input.role + "'");
   }
 
@@ -214,41 +241,59 @@ class BatchNormOperation final : public SimpleOperation {
   }
 };
 
-struct Kind {
-  const char* op;
-  bool backward, relu6;
-};
-constexpr Kind kinds[] = {{"batch_norm_fwd", false, false},
-                          {"batch_norm_bwd", true, false},
-                          {"batch_norm_relu6_fwd", false, true},
-                          {"batch_norm_relu6_bwd", true, true}};
+constexpr Activation fused_activations[] = {Activation::none, Activation::relu, Activation::relu6, Activation::swish};
+enum class Pass { forward, backward, inference };
+constexpr std::pair<Pass, const char*> passes[] = {{Pass::forward, "_fwd"}, {Pass::backward, "_bwd"}, {Pass::inference, "_inference"}};
+
+std::string op_name(Activation activation, std::string_view pass) {
+  std::string name = "batch_norm";
+  if (activation != Activation::none) name.append("_").append(to_text(activation));
+  return name.append(pass);
+}
+Problem problem_of(std::string op, std::int64_t batch, std::int64_t channels, std::int64_t height, std::int64_t width, std::string layout, std::string types) {
+  return {std::move(op), format_shape({{"mb", std::to_string(batch)}, {"c", std::to_string(channels)}, {"h", std::to_string(height)}, {"w", std::to_string(width)}}),
+          std::move(types), std::move(layout)};
+}
 
 }  // namespace
 
 Result<BatchNormProblem> parse_batch_norm(const Problem& problem) {
-  for (const auto& kind : kinds)
-    if (problem.op == kind.op) {
-      const auto types = parse_product_types(problem.types);
-      if (!types || types->tf32)
-        return invalid_input("types '" + problem.types.substr(0, 60) + "' do not exist for " + problem.op + "; f32_f32_strict, f16_f32_strict and bf16_f32_strict do");
-      auto f = read_shape(problem.shape, {{"mb", 1, 1 << 20}, {"c", 1, 1 << 20}, {"h", 1, 1 << 16}, {"w", 1, 1 << 16}});
-      if (!f) return tl::unexpected(f.error());
-      bool known = false;
-      for (const char* layout : {"nhwc", "nchw", "nchw16c", "nchw8c", "blocked"}) known |= problem.layout == layout;
-      if (!known) return invalid_input("layout '" + problem.layout.substr(0, 60) + "' does not exist for " + problem.op + "; nhwc, nchw, nchw16c, nchw8c and blocked do");
-      // Offsets are 64-bit; what cannot be held in memory anyway is refused before anybody multiplies it further.
-      if (static_cast<double>((*f)[0]) * static_cast<double>((*f)[1]) * static_cast<double>((*f)[2]) * static_cast<double>((*f)[3]) > 0x1p36)
-        return invalid_input("shape '" + problem.shape + "' has over 2^36 elements; choose a smaller one");
-      return BatchNormProblem{(*f)[0], (*f)[1], (*f)[2], (*f)[3], kind.backward, kind.relu6, problem.layout, types->storage};
-    }
-  return invalid_input("'" + problem.op.substr(0, 60) + "' is no batch norm; batch_norm_fwd, batch_norm_bwd, batch_norm_relu6_fwd and batch_norm_relu6_bwd are");
+  BatchNormProblem p;
+  bool found = false;
+  for (const Activation activation : fused_activations)
+    for (const auto& [pass, name] : passes)
+      if (problem.op == op_name(activation, name)) {
+        found = true;
+        p.activation = activation;
+        p.backward = pass == Pass::backward;
+        p.inference = pass == Pass::inference;
+      }
+  if (!found)
+    return invalid_input("'" + problem.op.substr(0, 60) + "' is no batch norm; batch_norm, batch_norm_relu, batch_norm_relu6 and batch_norm_swish with _fwd, _bwd or _inference are");
+  const auto types = parse_product_types(problem.types);
+  if (!types || types->tf32)
+    return invalid_input("types '" + problem.types.substr(0, 60) + "' do not exist for " + problem.op + "; f32_f32_strict, f16_f32_strict and bf16_f32_strict do");
+  auto f = read_shape(problem.shape, {{"mb", 1, 1 << 20}, {"c", 1, 1 << 20}, {"h", 1, 1 << 16}, {"w", 1, 1 << 16}});
+  if (!f) return tl::unexpected(f.error());
+  bool known = false;
+  for (const char* layout : {"nhwc", "nchw", "nchw16c", "nchw8c", "blocked"}) known |= problem.layout == layout;
+  if (!known) return invalid_input("layout '" + problem.layout.substr(0, 60) + "' does not exist for " + problem.op + "; nhwc, nchw, nchw16c, nchw8c and blocked do");
+  // Offsets are 64-bit; what cannot be held in memory anyway is refused before anybody multiplies it further.
+  if (static_cast<double>((*f)[0]) * static_cast<double>((*f)[1]) * static_cast<double>((*f)[2]) * static_cast<double>((*f)[3]) > 0x1p36)
+    return invalid_input("shape '" + problem.shape + "' has over 2^36 elements; choose a smaller one");
+  p.batch = (*f)[0], p.channels = (*f)[1], p.height = (*f)[2], p.width = (*f)[3];
+  p.layout = problem.layout;
+  p.storage = types->storage;
+  return p;
 }
 
-Problem batch_norm_problem(bool backward, bool relu6, std::int64_t batch, std::int64_t channels, std::int64_t height,
+Problem batch_norm_problem(bool backward, Activation activation, std::int64_t batch, std::int64_t channels, std::int64_t height,
                            std::int64_t width, std::string layout, std::string types) {
-  const std::string op = std::string("batch_norm_") + (relu6 ? "relu6_" : "") + (backward ? "bwd" : "fwd");
-  return {op, format_shape({{"mb", std::to_string(batch)}, {"c", std::to_string(channels)}, {"h", std::to_string(height)}, {"w", std::to_string(width)}}),
-          std::move(types), std::move(layout)};
+  return problem_of(op_name(activation, backward ? "_bwd" : "_fwd"), batch, channels, height, width, std::move(layout), std::move(types));
+}
+Problem batch_norm_inference_problem(Activation activation, std::int64_t batch, std::int64_t channels, std::int64_t height, std::int64_t width,
+                                     std::string layout, std::string types) {
+  return problem_of(op_name(activation, "_inference"), batch, channels, height, width, std::move(layout), std::move(types));
 }
 
 Result<BatchNormSpecs> batch_norm_specs(const BatchNormProblem& p, std::string_view layout_name) {
@@ -256,16 +301,19 @@ Result<BatchNormSpecs> batch_norm_specs(const BatchNormProblem& p, std::string_v
   if (!layout) return tl::unexpected(layout.error());
   const auto activation = [&](const char* role) { return TensorSpec{role, p.storage, p.activation_shape(), *layout}; };
   const auto channel = [&](const char* role) { return TensorSpec{role, DataType::f32, {p.channels}, canonical_layout({p.channels})}; };
+  if (p.inference)
+    return BatchNormSpecs{{activation("src"), channel("gamma"), channel("beta"), channel("moving_mean"), channel("moving_variance")}, {activation("dst")}};
   if (!p.backward) return BatchNormSpecs{{activation("src"), channel("gamma"), channel("beta")}, {activation("dst"), channel("mean"), channel("variance")}};
   BatchNormSpecs specs{{activation("src"), activation("diff_dst"), channel("mean"), channel("variance"), channel("gamma")},
                        {activation("diff_src"), channel("diff_gamma"), channel("diff_beta")}};
-  if (p.relu6) specs.inputs.push_back(channel("beta"));
+  if (p.activation != Activation::none) specs.inputs.push_back(channel("beta"));
   return specs;
 }
 
 std::vector<std::unique_ptr<Operation>> make_batch_norm_operations(const AlgorithmSearch& search) {
   std::vector<std::unique_ptr<Operation>> operations;
-  for (const auto& kind : kinds) operations.push_back(std::make_unique<BatchNormOperation>(kind.op, search));
+  for (const auto& [pass, name] : passes)
+    for (const Activation activation : fused_activations) operations.push_back(std::make_unique<BatchNormOperation>(op_name(activation, name), search));
   return operations;
 }
 

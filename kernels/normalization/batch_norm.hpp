@@ -1,20 +1,22 @@
-// Batch normalization in training mode, alone and fused with ReLU6. Four operations:
-//   batch_norm_fwd, batch_norm_relu6_fwd   (src, gamma, beta) -> (dst, mean, variance)
-//   batch_norm_bwd                         (src, diff_dst, mean, variance, gamma) -> (diff_src, diff_gamma, diff_beta)
-//   batch_norm_relu6_bwd                   (src, diff_dst, mean, variance, gamma, beta) -> the same
+// Batch normalization, alone and fused with an activation: A stands for nothing, "_relu", "_relu6" or "_swish".
+//   batch_normA_fwd        (src, gamma, beta) -> (dst, mean, variance)                      with the batch's statistics
+//   batch_norm_bwd         (src, diff_dst, mean, variance, gamma) -> (diff_src, diff_gamma, diff_beta)
+//   batch_normA_bwd        (src, diff_dst, mean, variance, gamma, beta) -> the same
+//   batch_normA_inference  (src, gamma, beta, moving_mean, moving_variance) -> dst          with given statistics
 // Per channel over M = N*H*W values, as Keras's TensorFlow backend has it (keras/src/backend/tensorflow/nn.py and
 // keras/src/layers/normalization/batch_normalization.py, 3.16.0):
 //   mean = sum(x)/M, variance = sum((x-mean)^2)/M (biased), scale = gamma/sqrt(variance+epsilon),
-//   y = x*scale + (beta - mean*scale); ReLU6 clips y to [0, 6].
-// Backward, with d = diff_dst (for ReLU6: where 0 < y < 6, else 0) and inv = 1/sqrt(variance+epsilon):
+//   y = x*scale + (beta - mean*scale), and the activation of y: swish is y*sigmoid(y).
+// Backward, with d = diff_dst (times the activation's slope at y: for ReLU6 1 where 0 < y < 6, else 0) and inv = 1/sqrt(variance+epsilon):
 //   diff_beta = sum(d), diff_gamma = sum(d*(x-mean))*inv, diff_src = gamma*inv*(d - diff_beta/M - (x-mean)*inv*diff_gamma/M).
-// The ReLU6 mask is recomputed from src by the forward formula and not read from dst: it saves a stream of memory in an
-// op that waits for memory, and the forward's output may then be clipped in place.
+// y is recomputed from src by the forward formula and not read: it saves a stream of memory in an op that waits for
+// memory. In 16 bits y is not rounded between batch norm and activation: one rounding at the end.
 #pragma once
 
 #include <memory>
 #include <vector>
 
+#include "kernels/activation/kinds.hpp"
 #include "kernels/op.hpp"
 #include "kernels/search.hpp"
 
@@ -28,7 +30,8 @@ inline constexpr float batch_norm_epsilon = 1e-3f;
 /// provider's own choice among the last two). The blocked ones are a CPU's.
 struct BatchNormProblem {
   std::int64_t batch = 0, channels = 0, height = 0, width = 0;
-  bool backward = false, relu6 = false;
+  bool backward = false, inference = false;
+  Activation activation = Activation::none;  ///< never sigmoid
   std::string layout;
   DataType storage = DataType::f32;
 
@@ -36,8 +39,11 @@ struct BatchNormProblem {
   Shape activation_shape() const { return {batch, height, width, channels}; }
 };
 Result<BatchNormProblem> parse_batch_norm(const Problem& problem);
-Problem batch_norm_problem(bool backward, bool relu6, std::int64_t batch, std::int64_t channels, std::int64_t height,
+/// Training; the activation is one of those above.
+Problem batch_norm_problem(bool backward, Activation activation, std::int64_t batch, std::int64_t channels, std::int64_t height,
                            std::int64_t width, std::string layout, std::string types = "f32_f32_strict");
+Problem batch_norm_inference_problem(Activation activation, std::int64_t batch, std::int64_t channels, std::int64_t height,
+                                     std::int64_t width, std::string layout, std::string types = "f32_f32_strict");
 
 /// Inputs and outputs in the order above, activations in the named layout.
 struct BatchNormSpecs {
@@ -45,7 +51,7 @@ struct BatchNormSpecs {
 };
 Result<BatchNormSpecs> batch_norm_specs(const BatchNormProblem& problem, std::string_view activation_layout_name);
 
-/// The four operations. Providers: fixed_order on both kinds of device, with the same bits; onednn on a CPU; cuda,
+/// The twelve operations. Providers: fixed_order on both kinds of device, with the same bits; onednn on a CPU; cuda,
 /// cudnn_legacy and cudnn_graph on CUDA, the last with the configurations that `search` asks for.
 std::vector<std::unique_ptr<Operation>> make_batch_norm_operations(const AlgorithmSearch& search = {});
 

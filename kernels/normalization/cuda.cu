@@ -108,7 +108,7 @@ struct SquaredDistances {
 };
 
 /// sum(d) and sum(d*(x - mean)).
-template <class Stored, bool Relu6>
+template <class Stored, Activation A>
 struct GradientSums {
   static constexpr int count = 2;
   const typename Stored::Word *x, *dy;
@@ -121,12 +121,12 @@ struct GradientSums {
     float x, dy;
   };
   __device__ Constants constants(std::int64_t c) const {
-    if constexpr (Relu6) return {mean[c], affine_of(gamma[c], beta[c], mean[c], variance[c], epsilon)};
+    if constexpr (A != Activation::none) return {mean[c], affine_of(gamma[c], beta[c], mean[c], variance[c], epsilon)};
     return {mean[c], {}};
   }
   __device__ Value load(std::int64_t offset) const { return {Stored::load(x[offset]), Stored::load(dy[offset])}; }
   __device__ void add(const Constants& k, const Value& v, float (&sums)[2]) const {
-    const float d = Relu6 ? masked(v.dy, v.x * k.affine.scale + k.affine.shift) : v.dy;
+    const float d = through<A>(v.dy, v.x * k.affine.scale + k.affine.shift);
     sums[0] += d;
     sums[1] += d * (v.x - k.mean);
   }
@@ -172,7 +172,7 @@ __global__ void finish_forward(const float* totals, const float* spreads, std::i
 }
 
 struct BackwardChannels {
-  const float *mean, *variance, *gamma, *beta;  ///< beta: nullptr without ReLU6
+  const float *mean, *variance, *gamma, *beta;  ///< beta: nullptr without activation
   float *diff_gamma, *diff_beta, *scale, *shift, *offset, *slope;
   __device__ void write(std::int64_t c, float sum_d, float sum_dx, std::int64_t pixels) const {
     const Affine affine = affine_of(gamma[c], beta != nullptr ? beta[c] : 0.0f, mean[c], variance[c], epsilon);
@@ -206,7 +206,7 @@ __global__ void finish_backward(const float* sums, const float* products, std::i
   if (c < channels) out.write(c, sums[c], products[c], pixels);
 }
 
-template <class Stored, bool Relu6>
+template <class Stored, Activation A>
 struct Apply {
   const typename Stored::Word* x;
   typename Stored::Word* y;
@@ -214,10 +214,10 @@ struct Apply {
   DETBENCH_HOST_DEVICE Affine constants(std::int64_t c) const { return {scale[c], shift[c]}; }
   DETBENCH_HOST_DEVICE void operator()(const Affine& k, std::int64_t at) const {
     const float value = Stored::load(x[at]) * k.scale + k.shift;
-    y[at] = Stored::store(Relu6 ? clipped(value) : value);
+    y[at] = Stored::store(activated<A>(value));
   }
 };
-template <class Stored, bool Relu6>
+template <class Stored, Activation A>
 struct ApplyGradient {
   const typename Stored::Word *x, *dy;
   typename Stored::Word* dx;
@@ -228,7 +228,7 @@ struct ApplyGradient {
   DETBENCH_HOST_DEVICE Constants constants(std::int64_t c) const { return {mean[c], scale[c], shift[c], offset[c], slope[c]}; }
   DETBENCH_HOST_DEVICE void operator()(const Constants& k, std::int64_t at) const {
     const float value = Stored::load(x[at]), dy_here = Stored::load(dy[at]);
-    const float d = Relu6 ? masked(dy_here, value * k.scale + k.shift) : dy_here;
+    const float d = through<A>(dy_here, value * k.scale + k.shift);
     dx[at] = Stored::store(source_gradient(value, d, k.mean, k.scale, k.offset, k.slope));
   }
 };
@@ -260,7 +260,7 @@ Parts parts_of(const BatchNormProblem& p, bool atomic, Region workspace) {
 
 const float* channel_values(const Tensor& tensor) { return static_cast<const float*>(tensor.region.data); }
 
-template <bool ChannelsLast, class Stored, bool Relu6, bool Atomic>
+template <bool ChannelsLast, class Stored, Activation A, bool Atomic>
 Status forward(const BatchNormProblem& p, std::span<const Tensor> in, std::span<const Tensor> out, Region workspace, cudaStream_t stream) {
   using Word = typename Stored::Word;
   const ChannelMemory memory{p.pixels(), p.height * p.width, p.channels};
@@ -283,23 +283,44 @@ Status forward(const BatchNormProblem& p, std::span<const Tensor> in, std::span<
     meet_forward<<<blocks_of(p.channels, meet_channels), meet_threads, 0, stream>>>(parts.first, parts.second, p.pixels(), p.channels, channels);
   }
   DETBENCH_CUDA_TRY(cudaGetLastError());
-  return enqueue_elements<ChannelsLast>(memory, Apply<Stored, Relu6>{x, static_cast<Word*>(out[0].region.data), parts.scale, parts.shift}, stream);
+  return enqueue_elements<ChannelsLast>(memory, Apply<Stored, A>{x, static_cast<Word*>(out[0].region.data), parts.scale, parts.shift}, stream);
 }
 
-template <bool ChannelsLast, class Stored, bool Relu6, bool Atomic>
+/// With the statistics given: one pass, a channel's constants computed by whoever visits it.
+template <class Stored, Activation A>
+struct ApplyGiven {
+  const typename Stored::Word* x;
+  typename Stored::Word* y;
+  const float *gamma, *beta, *mean, *variance;
+  DETBENCH_HOST_DEVICE Affine constants(std::int64_t c) const { return affine_of(gamma[c], beta[c], mean[c], variance[c], epsilon); }
+  DETBENCH_HOST_DEVICE void operator()(const Affine& k, std::int64_t at) const {
+    y[at] = Stored::store(activated<A>(Stored::load(x[at]) * k.scale + k.shift));
+  }
+};
+template <bool ChannelsLast, class Stored, Activation A>
+Status inference(const BatchNormProblem& p, std::span<const Tensor> in, std::span<const Tensor> out, cudaStream_t stream) {
+  using Word = typename Stored::Word;
+  return enqueue_elements<ChannelsLast>(
+      {p.pixels(), p.height * p.width, p.channels},
+      ApplyGiven<Stored, A>{static_cast<const Word*>(in[0].region.data), static_cast<Word*>(out[0].region.data), channel_values(in[1]), channel_values(in[2]),
+                            channel_values(in[3]), channel_values(in[4])},
+      stream);
+}
+
+template <bool ChannelsLast, class Stored, Activation A, bool Atomic>
 Status backward(const BatchNormProblem& p, std::span<const Tensor> in, std::span<const Tensor> out, Region workspace, cudaStream_t stream) {
   using Word = typename Stored::Word;
   const ChannelMemory memory{p.pixels(), p.height * p.width, p.channels};
   const Parts parts = parts_of(p, Atomic, workspace);
   const auto *x = static_cast<const Word*>(in[0].region.data), *dy = static_cast<const Word*>(in[1].region.data);
   const float *mean = channel_values(in[2]), *variance = channel_values(in[3]), *gamma = channel_values(in[4]);
-  const float* beta = Relu6 ? channel_values(in[5]) : nullptr;
+  const float* beta = A != Activation::none ? channel_values(in[5]) : nullptr;
   const BackwardChannels channels{mean, variance, gamma, beta, static_cast<float*>(out[1].region.data),
                                   static_cast<float*>(out[2].region.data), parts.scale, parts.shift, parts.offset, parts.slope};
   if constexpr (Atomic)
     DETBENCH_CUDA_TRY(cudaMemsetAsync(parts.first, 0, 2 * sizeof(float) * static_cast<std::size_t>(p.channels), stream));
   chunk_terms<ChannelsLast, Atomic><<<chunk_grid<ChannelsLast>(memory), channel_threads, 0, stream>>>(
-      memory, GradientSums<Stored, Relu6>{x, dy, mean, variance, gamma, beta}, parts.first);
+      memory, GradientSums<Stored, A>{x, dy, mean, variance, gamma, beta}, parts.first);
   DETBENCH_CUDA_TRY(cudaGetLastError());
   if constexpr (Atomic)
     finish_backward<<<blocks_of(p.channels, 256), 256, 0, stream>>>(parts.first, parts.second, p.pixels(), p.channels, channels);
@@ -307,7 +328,7 @@ Status backward(const BatchNormProblem& p, std::span<const Tensor> in, std::span
     meet_backward<<<blocks_of(p.channels, meet_channels), meet_threads, 0, stream>>>(parts.first, parts.second, p.pixels(), p.channels, channels);
   DETBENCH_CUDA_TRY(cudaGetLastError());
   return enqueue_elements<ChannelsLast>(
-      memory, ApplyGradient<Stored, Relu6>{x, dy, static_cast<Word*>(out[0].region.data), mean, parts.scale, parts.shift, parts.offset, parts.slope},
+      memory, ApplyGradient<Stored, A>{x, dy, static_cast<Word*>(out[0].region.data), mean, parts.scale, parts.shift, parts.offset, parts.slope},
       stream);
 }
 
@@ -315,11 +336,13 @@ template <bool Atomic, bool ChannelsLast, class Stored>
 SimpleLaunch launch_of(const BatchNormProblem& p) {
   return [p](std::span<const Tensor> in, std::span<const Tensor> out, Region workspace, void* native_stream) {
     const auto stream = static_cast<cudaStream_t>(native_stream);
-    if (p.backward)
-      return p.relu6 ? backward<ChannelsLast, Stored, true, Atomic>(p, in, out, workspace, stream)
-                     : backward<ChannelsLast, Stored, false, Atomic>(p, in, out, workspace, stream);
-    return p.relu6 ? forward<ChannelsLast, Stored, true, Atomic>(p, in, out, workspace, stream)
-                   : forward<ChannelsLast, Stored, false, Atomic>(p, in, out, workspace, stream);
+    return with_activation(p.activation, [&](auto is) {
+      constexpr Activation A = decltype(is)::value;
+      if (p.backward) return backward<ChannelsLast, Stored, A, Atomic>(p, in, out, workspace, stream);
+      if constexpr (!Atomic)  // no sums, so nothing that atomics could do
+        if (p.inference) return inference<ChannelsLast, Stored, A>(p, in, out, stream);
+      return forward<ChannelsLast, Stored, A, Atomic>(p, in, out, workspace, stream);
+    });
   };
 }
 
@@ -328,9 +351,10 @@ Result<SimplePlanParts> make_parts(const Problem& problem) {
   const auto p = parse_batch_norm(problem);
   if (!p) return tl::unexpected(p.error());
   if (p->layout != "nhwc" && p->layout != "nchw") return unsupported("batch norm on a GPU takes nhwc and nchw; " + p->layout + " is a CPU's layout");
+  if (Atomic && p->inference) return unsupported("batch norm at inference sums nothing: there is nothing for atomics to do");
   auto specs = batch_norm_specs(*p, p->layout);
   if (!specs) return tl::unexpected(specs.error());
-  SimplePlanParts parts{specs->inputs, specs->outputs, workspace_bytes(*p, Atomic), {}, {{"activation_layout", p->layout}}};
+  SimplePlanParts parts{specs->inputs, specs->outputs, p->inference ? 0 : workspace_bytes(*p, Atomic), {}, {{"activation_layout", p->layout}}};
   parts.alignment_bytes = sizeof(float);
   const auto stored_as = [&]<class Stored>(Stored) {
     return p->layout == "nhwc" ? launch_of<Atomic, true, Stored>(*p) : launch_of<Atomic, false, Stored>(*p);

@@ -21,22 +21,22 @@ __global__ void inverse_from_variance(const float* variance, float* inverse, std
 }
 unsigned blocks_for(std::int64_t channels) { return static_cast<unsigned>((channels + channel_block - 1) / channel_block); }
 
-template <class Stored>
-struct Relu6Mask {
+template <class Stored, Activation A>
+struct Through {
   const typename Stored::Word *x, *dy;
   typename Stored::Word* to;
   const float *mean, *variance, *gamma, *beta;
   DETBENCH_HOST_DEVICE Affine constants(std::int64_t c) const { return affine_of(gamma[c], beta[c], mean[c], variance[c], batch_norm_epsilon); }
   DETBENCH_HOST_DEVICE void operator()(const Affine& k, std::int64_t at) const {
-    to[at] = Stored::store(masked(Stored::load(dy[at]), Stored::load(x[at]) * k.scale + k.shift));
+    to[at] = Stored::store(through<A>(Stored::load(dy[at]), Stored::load(x[at]) * k.scale + k.shift));
   }
 };
-template <class Stored>
-struct Clip {
+template <class Stored, Activation A>
+struct Activate {
   typename Stored::Word* y;
   struct Constants {};
   DETBENCH_HOST_DEVICE Constants constants(std::int64_t) const { return {}; }
-  DETBENCH_HOST_DEVICE void operator()(Constants, std::int64_t at) const { y[at] = Stored::store(clipped(Stored::load(y[at]))); }
+  DETBENCH_HOST_DEVICE void operator()(Constants, std::int64_t at) const { y[at] = Stored::store(activated<A>(Stored::load(y[at]))); }
 };
 
 template <class Work>
@@ -46,13 +46,16 @@ Status over_elements(const BatchNormProblem& p, const Work& work, void* native_s
   return p.layout == "nhwc" ? enqueue_elements<true>(memory, work, stream) : enqueue_elements<false>(memory, work, stream);
 }
 
+/// Calls use(storage, activation) with both as types.
 template <class Use>
-Status with_storage(const BatchNormProblem& p, Use&& use) {
-  switch (p.storage) {
-    case DataType::f16: return use(reduction::StoredF16{});
-    case DataType::bf16: return use(reduction::StoredBf16{});
-    default: return use(reduction::StoredF32{});
-  }
+Status with_types(const BatchNormProblem& p, Use&& use) {
+  return with_activation(p.activation, [&](auto is) {
+    switch (p.storage) {
+      case DataType::f16: return use(reduction::StoredF16{}, is);
+      case DataType::bf16: return use(reduction::StoredBf16{}, is);
+      default: return use(reduction::StoredF32{}, is);
+    }
+  });
 }
 
 }  // namespace
@@ -69,18 +72,18 @@ Status enqueue_inverse_from_variance(const float* variance, float* inverse, std:
   return {};
 }
 
-Status enqueue_relu6_mask(const BatchNormProblem& p, std::span<const Tensor> in, void* masked, void* native_stream) {
+Status enqueue_through(const BatchNormProblem& p, std::span<const Tensor> in, void* d, void* native_stream) {
   const auto channel = [&](std::size_t i) { return static_cast<const float*>(in[i].region.data); };
-  return with_storage(p, [&]<class Stored>(Stored) {
+  return with_types(p, [&]<class Stored, class Is>(Stored, Is) {
     using Word = typename Stored::Word;
-    return over_elements(p, Relu6Mask<Stored>{static_cast<const Word*>(in[0].region.data), static_cast<const Word*>(in[1].region.data),
-                                              static_cast<Word*>(masked), channel(2), channel(3), channel(4), channel(5)}, native_stream);
+    return over_elements(p, Through<Stored, Is::value>{static_cast<const Word*>(in[0].region.data), static_cast<const Word*>(in[1].region.data),
+                                              static_cast<Word*>(d), channel(2), channel(3), channel(4), channel(5)}, native_stream);
   });
 }
 
-Status enqueue_clip(const BatchNormProblem& p, void* activation, void* native_stream) {
-  return with_storage(p, [&]<class Stored>(Stored) {
-    return over_elements(p, Clip<Stored>{static_cast<typename Stored::Word*>(activation)}, native_stream);
+Status enqueue_activation(const BatchNormProblem& p, void* activation, void* native_stream) {
+  return with_types(p, [&]<class Stored, class Is>(Stored, Is) {
+    return over_elements(p, Activate<Stored, Is::value>{static_cast<typename Stored::Word*>(activation)}, native_stream);
   });
 }
 

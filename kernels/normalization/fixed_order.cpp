@@ -60,14 +60,14 @@ class ChunkWork {
   }
 
   void gradients(const float* x, const float* dy, std::int64_t chunk, std::int64_t channel, std::int64_t width,
-                 const GradientConstants& all, bool relu6, float* sum_dy, float* sum_dyx) const {
+                 const GradientConstants& all, Activation activation, float* sum_dy, float* sum_dyx) const {
     const auto [begin, end] = range(chunk);
     if (g_.block == 1) {
       for (std::int64_t c = 0; c < width; ++c) {
         float a[lanes] = {}, b[lanes] = {};
         const std::int64_t i = channel + c;
         g_.for_runs(begin, end, i, [&](std::int64_t at, std::int64_t pixels, int lane) {
-          k_.plane_gradients(x + at, dy + at, pixels, lane, all.mean[i], all.scale[i], all.shift[i], relu6, a, b);
+          k_.plane_gradients(x + at, dy + at, pixels, lane, all.mean[i], all.scale[i], all.shift[i], activation, a, b);
         });
         fold(a, 1, 1, sum_dy + c);
         fold(b, 1, 1, sum_dyx + c);
@@ -77,7 +77,7 @@ class ChunkWork {
     alignas(64) float a[lanes * group] = {}, b[lanes * group] = {};
     const GradientConstants here{all.mean + channel, all.scale + channel, all.shift + channel, nullptr, nullptr, nullptr};
     g_.for_runs(begin, end, channel, [&](std::int64_t at, std::int64_t pixels, int lane) {
-      k_.gradients(x + at, dy + at, g_.stride(), pixels, lane, static_cast<int>(width), here, relu6, a, b);
+      k_.gradients(x + at, dy + at, g_.stride(), pixels, lane, static_cast<int>(width), here, activation, a, b);
     });
     fold(a, group, width, sum_dy);
     fold(b, group, width, sum_dyx);
@@ -96,7 +96,7 @@ class ChunkWork {
 class FixedOrderBatchNorm {
  public:
   FixedOrderBatchNorm(const BatchNormProblem& problem, std::string_view layout, const Kernels& kernels)
-      : g_(make_geometry(problem, layout)), relu6_(problem.relu6), kernels_(kernels) {}
+      : g_(make_geometry(problem, layout)), activation_(problem.activation), kernels_(kernels) {}
 
   /// Two arrays of partial sums, then per-channel constants.
   std::size_t workspace_bytes() const { return sizeof(float) * static_cast<std::size_t>(2 * g_.chunks() * row() + 6 * row()); }
@@ -137,13 +137,20 @@ class FixedOrderBatchNorm {
           if (real) mean[j] = center[c], variance[j] = v;
         }
       }
-#pragma omp for schedule(static)
-      for (std::int64_t t = 0; t < g_.element_tasks(); ++t)
-        g_.for_elements(t, [&](std::int64_t at, std::int64_t pixels, std::int64_t channel, std::int64_t width) {
-          if (g_.block == 1) kernels_.plane_apply(x + at, y + at, pixels, scale[channel], shift[channel], relu6_);
-          else kernels_.apply(x + at, y + at, g_.stride(), pixels, width, scale + channel, shift + channel, relu6_);
-        });
+      apply(x, y, scale, shift);
     }
+  }
+
+  /// With the statistics given; forward()'s arithmetic from there on.
+  void inference(const float* x, const float* gamma, const float* beta, const float* mean, const float* variance, float* y, float* workspace) const {
+    float *scale = workspace, *shift = scale + row();
+    for (std::int64_t j = 0; j < row(); ++j) {
+      const bool real = j < g_.channels;
+      const Affine affine = real ? affine_of(gamma[j], beta[j], mean[j], variance[j], batch_norm_epsilon) : Affine{0.0f, 0.0f};
+      scale[j] = affine.scale, shift[j] = affine.shift;
+    }
+#pragma omp parallel
+    apply(x, y, scale, shift);
   }
 
   void backward(const float* x, const float* dy, const float* mean, const float* variance, const float* gamma, const float* beta,
@@ -160,14 +167,14 @@ class FixedOrderBatchNorm {
       middle[j] = real ? mean[j] : 0.0f;
       // The very operations of the forward, so that the mask is the forward's own.
       scale[j] = real ? gamma[j] / std::sqrt(variance[j] + batch_norm_epsilon) : 0.0f;
-      shift[j] = real && relu6_ ? beta[j] - mean[j] * scale[j] : 0.0f;
+      shift[j] = real && beta != nullptr ? beta[j] - mean[j] * scale[j] : 0.0f;
     }
 #pragma omp parallel
     {
 #pragma omp for schedule(static)
       for (std::int64_t t = 0; t < tasks; ++t) {
         const auto [chunk, channel, width] = task(t);
-        work.gradients(x, dy, chunk, channel, width, all, relu6_, sums + chunk * row() + channel, products + chunk * row() + channel);
+        work.gradients(x, dy, chunk, channel, width, all, activation_, sums + chunk * row() + channel, products + chunk * row() + channel);
       }
 #pragma omp for schedule(static)
       for (std::int64_t i = 0; i < g_.groups(); ++i) {
@@ -194,10 +201,10 @@ class FixedOrderBatchNorm {
         g_.for_elements(t, [&](std::int64_t at, std::int64_t pixels, std::int64_t channel, std::int64_t width) {
           if (g_.block == 1) {
             const auto j = channel;
-            kernels_.plane_apply_gradient(x + at, dy + at, dx + at, pixels, middle[j], scale[j], shift[j], factor[j], offset[j], slope[j], relu6_);
+            kernels_.plane_apply_gradient(x + at, dy + at, dx + at, pixels, middle[j], scale[j], shift[j], factor[j], offset[j], slope[j], activation_);
           } else {
             const GradientConstants here{middle + channel, scale + channel, shift + channel, factor + channel, offset + channel, slope + channel};
-            kernels_.apply_gradient(x + at, dy + at, dx + at, g_.stride(), pixels, width, here, relu6_);
+            kernels_.apply_gradient(x + at, dy + at, dx + at, g_.stride(), pixels, width, here, activation_);
           }
         });
     }
@@ -212,10 +219,19 @@ class FixedOrderBatchNorm {
     const std::int64_t channel = t % g_.groups() * g_.group_width();
     return {t / g_.groups(), channel, std::min(g_.group_width(), g_.padded_channels() - channel)};
   }
+  /// For a team of threads: y = activation(x*scale + shift).
+  void apply(const float* x, float* y, const float* scale, const float* shift) const {
+#pragma omp for schedule(static)
+    for (std::int64_t t = 0; t < g_.element_tasks(); ++t)
+      g_.for_elements(t, [&](std::int64_t at, std::int64_t pixels, std::int64_t channel, std::int64_t width) {
+        if (g_.block == 1) kernels_.plane_apply(x + at, y + at, pixels, scale[channel], shift[channel], activation_);
+        else kernels_.apply(x + at, y + at, g_.stride(), pixels, width, scale + channel, shift + channel, activation_);
+      });
+  }
   std::int64_t row() const { return (g_.padded_channels() + group - 1) / group * group; }
 
   Geometry g_;
-  bool relu6_;
+  Activation activation_;
   const Kernels& kernels_;
 };
 
@@ -269,10 +285,16 @@ Result<SimplePlanParts> make_fixed_order_parts(const Problem& problem, const Ker
   parts.alignment_bytes = sizeof(float);
   const auto at = [](std::span<const Tensor> t, std::size_t i) { return static_cast<float*>(t[i].region.data); };
   if (p->backward)
-    parts.run = [norm, widened, at, relu6 = p->relu6](std::span<const Tensor> in, std::span<const Tensor> out, Region workspace) {
+    parts.run = [norm, widened, at, activated = p->activation != Activation::none](std::span<const Tensor> in, std::span<const Tensor> out, Region workspace) {
       widened(in, out, workspace, [&](const float* x, const float* dy, float* dx) {
-        norm.backward(x, dy, at(in, 2), at(in, 3), at(in, 4), relu6 ? at(in, 5) : nullptr, dx, at(out, 1), at(out, 2),
+        norm.backward(x, dy, at(in, 2), at(in, 3), at(in, 4), activated ? at(in, 5) : nullptr, dx, at(out, 1), at(out, 2),
                       static_cast<float*>(workspace.data));
+      });
+    };
+  else if (p->inference)
+    parts.run = [norm, widened, at](std::span<const Tensor> in, std::span<const Tensor> out, Region workspace) {
+      widened(in, out, workspace, [&](const float* x, const float* gamma, float* y) {
+        norm.inference(x, gamma, at(in, 2), at(in, 3), at(in, 4), y, static_cast<float*>(workspace.data));
       });
     };
   else

@@ -1,7 +1,7 @@
 // cuDNN's graph batch norm, every configuration that a search finds. Kernels of ours stand beside the library's in one op,
-// and its time contains them: the inverse deviation of the graph against the variance of this operation, and ReLU6: forward it
-// is in the graph ("eng0[...]") or a clip in place behind it ("eng0[...]+clip"), backward a mask before it
-// ("relu6_mask+eng0[...]").
+// and its time contains them: the inverse deviation of the graph against the variance of this operation, and the activation:
+// forward it is in the graph ("eng0[...]") or in place behind it ("eng0[...]+clip", "+relu", "+swish"), backward a mask or
+// slope before it ("relu6_mask+eng0[...]", "swish_slope+eng0[...]").
 #include "kernels/normalization/graph_cudnn.hpp"
 
 #include "kernels/cudnn/graph_provider.hpp"
@@ -10,8 +10,9 @@
 
 namespace detbench::normalization {
 
-Result<cudnn::GraphProblem> norm_graph(const BatchNormProblem& p, bool fuse_relu6, std::int64_t alignment_bytes) {
+Result<cudnn::GraphProblem> norm_graph(const BatchNormProblem& p, bool fuse_activation, std::int64_t alignment_bytes) {
   if (p.layout != "nhwc" && p.layout != "nchw") return unsupported("cuDNN's batch norm takes nhwc and nchw; " + p.layout + " is a CPU's layout");
+  if (p.inference) return unsupported("cuDNN's graphs have no operation for batch norm with given statistics; cudnn_legacy calls cudnnBatchNormalizationForwardInference");
   const auto specs = batch_norm_specs(p, p.layout);
   if (!specs) return tl::unexpected(specs.error());
   auto builder = cudnn::GraphBuilder::make();
@@ -43,7 +44,7 @@ Result<cudnn::GraphProblem> norm_graph(const BatchNormProblem& p, bool fuse_relu
   norm.bias = channel(3);
   const auto y = activation(4, out[0]);
   norm.y = y;
-  if (fuse_relu6) {
+  if (fuse_activation) {
     auto inside = cudnn::activation_tensor(8, out[0], alignment_bytes);
     inside.is_virtual = true;
     inside.type = CUDNN_DATA_FLOAT;
@@ -53,12 +54,13 @@ Result<cudnn::GraphProblem> norm_graph(const BatchNormProblem& p, bool fuse_relu
   norm.inv_variance = channel(6);
   norm.epsilon = builder->tensor(cudnn::scalar_tensor(7, CUDNN_DATA_FLOAT));
   builder->norm_forward(norm);
-  if (fuse_relu6) {
-    cudnn::Pointwise relu6;
-    relu6.mode = CUDNN_POINTWISE_RELU_FWD;
-    relu6.relu_lower_clip = 0.0;
-    relu6.relu_upper_clip = 6.0;
-    builder->pointwise(relu6, norm.y, {}, y);
+  if (fuse_activation) {
+    cudnn::Pointwise activate;
+    activate.mode = p.activation == Activation::swish ? CUDNN_POINTWISE_SWISH_FWD : CUDNN_POINTWISE_RELU_FWD;
+    if (p.activation == Activation::swish) activate.swish_beta = 1.0;
+    else activate.relu_lower_clip = 0.0;
+    if (p.activation == Activation::relu6) activate.relu_upper_clip = 6.0;
+    builder->pointwise(activate, norm.y, {}, y);
   }
   auto graph = builder->build();
   if (!graph) return tl::unexpected(graph.error());
@@ -91,8 +93,8 @@ class WrappedOp final : public Op {
 /// The operation's tensors around the graph's. Workspace: the graph's, the inverse deviations, the masked gradient.
 class WrappedPlan final : public Plan {
  public:
-  WrappedPlan(BatchNormProblem problem, BatchNormSpecs specs, bool clips, std::unique_ptr<Plan> graph)
-      : problem_(std::move(problem)), specs_(std::move(specs)), clips_(clips), graph_(std::move(graph)) {}
+  WrappedPlan(BatchNormProblem problem, BatchNormSpecs specs, bool apart, std::unique_ptr<Plan> graph)
+      : problem_(std::move(problem)), specs_(std::move(specs)), apart_(apart), graph_(std::move(graph)) {}
   const std::vector<TensorSpec>& inputs() const override { return specs_.inputs; }
   const std::vector<TensorSpec>& outputs() const override { return specs_.outputs; }
   std::size_t workspace_bytes() const override { return masked_at() + (masks() ? align_up(specs_.outputs[0].bytes()) : 0); }
@@ -102,8 +104,8 @@ class WrappedPlan final : public Plan {
     auto notes = graph_->notes();
     notes["conversions"] = problem_.backward ? "inverse deviation computed from the variance by a kernel of ours, timed with the op"
                                              : "variance computed from cuDNN's inverse deviation by a kernel of ours, timed with the op";
-    if (problem_.relu6)
-      notes["relu6"] = masks() ? "masked by a kernel of ours before the graph" : clips_ ? "clipped in place by a kernel of ours after the graph" : "in the graph";
+    if (problem_.activation != Activation::none)
+      notes[std::string(to_text(problem_.activation))] = masks() ? "a kernel of ours before the graph" : apart_ ? "in place by a kernel of ours after the graph" : "in the graph";
     return notes;
   }
   Result<std::unique_ptr<Op>> bind(std::span<const Tensor> inputs, std::span<const Tensor> outputs, Region workspace, Stream& stream) override {
@@ -125,15 +127,15 @@ class WrappedPlan final : public Plan {
       before = [p = problem_, given = std::vector<Tensor>(inputs.begin(), inputs.end()), masked = masks() ? base + masked_at() : nullptr, variance, inverse,
                 native]() -> Status {
         if (masked != nullptr)
-          if (auto s = enqueue_relu6_mask(p, given, masked, native); !s) return s;
+          if (auto s = enqueue_through(p, given, masked, native); !s) return s;
         return enqueue_inverse_from_variance(variance, inverse, p.channels, native);
       };
     } else {
       auto* variance = static_cast<float*>(outputs[2].region.data);
       out[2] = inverse_tensor;
-      after = [p = problem_, clips = clips_, y = outputs[0].region.data, variance, inverse, native]() -> Status {
+      after = [p = problem_, apart = apart_, y = outputs[0].region.data, variance, inverse, native]() -> Status {
         if (auto s = enqueue_variance_from_inverse(inverse, variance, p.channels, native); !s) return s;
-        return clips ? enqueue_clip(p, y, native) : Status{};
+        return apart ? enqueue_activation(p, y, native) : Status{};
       };
     }
     auto graph = graph_->bind(in, out, {base, graph_->workspace_bytes()}, stream);
@@ -142,25 +144,25 @@ class WrappedPlan final : public Plan {
   }
 
  private:
-  bool masks() const { return problem_.backward && problem_.relu6; }
+  bool masks() const { return problem_.backward && problem_.activation != Activation::none; }
   std::size_t inverse_at() const { return align_up(graph_->workspace_bytes()); }
   std::size_t masked_at() const { return inverse_at() + align_up(sizeof(float) * static_cast<std::size_t>(problem_.channels)); }
   BatchNormProblem problem_;
   BatchNormSpecs specs_;
-  bool clips_;  ///< the forward's ReLU6 is ours
+  bool apart_;  ///< the forward's activation is ours
   std::unique_ptr<Plan> graph_;
 };
 
-/// How an algorithm's name says where ReLU6 comes in: text before and behind the configuration's name.
+/// How an algorithm's name says where the activation comes in: text before and behind the configuration's name.
 struct Way {
   std::string_view prefix, suffix;
-  bool fused = false, clips = false;
+  bool fused = false, apart = false;
   std::string name(const std::string& configuration) const { return std::string(prefix) + configuration + std::string(suffix); }
 };
 std::vector<Way> ways_of(const BatchNormProblem& p) {
-  if (!p.relu6) return {{}};
-  if (p.backward) return {{"relu6_mask+", "", false, false}};
-  return {{"", "", true, false}, {"", "+clip", false, true}};
+  if (p.activation == Activation::none) return {{}};
+  if (p.backward) return {{gradient_prefix(p.activation), "", false, false}};
+  return {{"", "", true, false}, {"", p.activation == Activation::relu ? "+relu" : p.activation == Activation::relu6 ? "+clip" : "+swish", false, true}};
 }
 /// The way that a name takes, and the rest of the name. The last way that fits is meant: every name fits an empty text.
 Result<std::pair<Way, std::string>> way_of(const BatchNormProblem& p, const std::string& name) {
@@ -168,7 +170,7 @@ Result<std::pair<Way, std::string>> way_of(const BatchNormProblem& p, const std:
   for (auto way = ways.rbegin(); way != ways.rend(); ++way)
     if (name.starts_with(way->prefix) && name.ends_with(way->suffix) && name.size() >= way->prefix.size() + way->suffix.size())
       return std::pair{*way, name.substr(way->prefix.size(), name.size() - way->prefix.size() - way->suffix.size())};
-  return invalid_input("'" + name.substr(0, 60) + "' does not say how ReLU6 comes in: it should be like " + ways.front().name("eng0"));
+  return invalid_input("'" + name.substr(0, 60) + "' does not say how the activation comes in: it should be like " + ways.front().name("eng0"));
 }
 
 class GraphProvider final : public Provider {
@@ -224,7 +226,7 @@ class GraphProvider final : public Provider {
     if (!made) return made;
     const auto specs = batch_norm_specs(*p, p->layout);
     if (!specs) return tl::unexpected(specs.error());
-    return std::make_unique<WrappedPlan>(*p, *specs, way.clips, std::move(*made));
+    return std::make_unique<WrappedPlan>(*p, *specs, way.apart, std::move(*made));
   }
 
  private:

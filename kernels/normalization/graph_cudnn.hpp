@@ -8,9 +8,9 @@
 namespace detbench::normalization {
 
 /// NORM_FORWARD in training mode: (src, gamma, beta) -> (dst, mean, inverse_deviation), without moving statistics; or
-/// NORM_BACKWARD: (src, diff_dst, mean, inverse_deviation, gamma) -> (diff_src, diff_gamma, diff_beta). With `fuse_relu6` the
-/// forward's answer goes through a ReLU clipped at 6 in the same graph. A backward cannot: of the ways to state one, cuDNN 9.19
+/// NORM_BACKWARD: (src, diff_dst, mean, inverse_deviation, gamma) -> (diff_src, diff_gamma, diff_beta). With `fuse_activation` the
+/// forward's answer goes through its activation in the same graph. A backward cannot: of the ways to state one, cuDNN 9.19
 /// has engines only for a mask that its own forward kept, not for one that is computed again.
-Result<cudnn::GraphProblem> norm_graph(const BatchNormProblem& problem, bool fuse_relu6, std::int64_t alignment_bytes);
+Result<cudnn::GraphProblem> norm_graph(const BatchNormProblem& problem, bool fuse_activation, std::int64_t alignment_bytes);
 
 }  // namespace detbench::normalization

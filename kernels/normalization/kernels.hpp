@@ -1,9 +1,11 @@
-// Inner loops of the fixed-order batch norm, compiled once per instruction set. Only + - * and comparisons, no fused
+// Inner loops of the fixed-order batch norm, compiled once per instruction set. Only + - * / and comparisons, no fused
 // multiply-add, and never two elements of one channel in an order that depends on the vector width: every instruction
 // set gives the same bits.
 #pragma once
 
 #include <cstdint>
+
+#include "kernels/activation/kinds.hpp"
 
 namespace detbench::normalization {
 
@@ -15,7 +17,7 @@ inline constexpr int group = 16;
 
 /// Per-channel constants of one group; arrays of at least `width` values.
 struct GradientConstants {
-  const float *mean, *scale, *shift;          ///< forward: y = x*scale + shift (mask only)
+  const float *mean, *scale, *shift;          ///< forward: y = x*scale + shift (where there is an activation)
   const float *factor, *offset, *slope;       ///< dx = factor*((d - offset) - (x - mean)*slope)
 };
 
@@ -27,23 +29,23 @@ struct Kernels {
   void (*squares)(const float* x, std::int64_t stride, std::int64_t pixels, int lane, int width, const float* center,
                   float* accumulator);
   void (*gradients)(const float* x, const float* dy, std::int64_t stride, std::int64_t pixels, int lane, int width,
-                    const GradientConstants& constants, bool relu6, float* sum_dy, float* sum_dyx);
+                    const GradientConstants& constants, Activation activation, float* sum_dy, float* sum_dyx);
   void (*apply)(const float* x, float* y, std::int64_t stride, std::int64_t pixels, std::int64_t width,
-                const float* scale, const float* shift, bool relu6);
+                const float* scale, const float* shift, Activation activation);
   void (*apply_gradient)(const float* x, const float* dy, float* dx, std::int64_t stride, std::int64_t pixels,
-                         std::int64_t width, const GradientConstants& constants, bool relu6);
-  /// Copies dy where 0 < y < 6, else zero: the ReLU6 mask alone, for libraries that lack the fused form.
-  void (*mask)(const float* x, const float* dy, float* masked, std::int64_t stride, std::int64_t pixels,
-               std::int64_t width, const float* scale, const float* shift);
+                         std::int64_t width, const GradientConstants& constants, Activation activation);
+  /// dy through the activation's gradient at y alone, for libraries that lack the fused form.
+  void (*through)(const float* x, const float* dy, float* d, std::int64_t stride, std::int64_t pixels, std::int64_t width,
+                  const float* scale, const float* shift, Activation activation);
 
   void (*plane_sum)(const float* x, std::int64_t pixels, int lane, float* accumulator);
   void (*plane_squares)(const float* x, std::int64_t pixels, int lane, float center, float* accumulator);
   void (*plane_gradients)(const float* x, const float* dy, std::int64_t pixels, int lane, float mean, float scale,
-                          float shift, bool relu6, float* sum_dy, float* sum_dyx);
-  void (*plane_apply)(const float* x, float* y, std::int64_t pixels, float scale, float shift, bool relu6);
+                          float shift, Activation activation, float* sum_dy, float* sum_dyx);
+  void (*plane_apply)(const float* x, float* y, std::int64_t pixels, float scale, float shift, Activation activation);
   void (*plane_apply_gradient)(const float* x, const float* dy, float* dx, std::int64_t pixels, float mean, float scale,
-                               float shift, float factor, float offset, float slope, bool relu6);
-  void (*plane_mask)(const float* x, const float* dy, float* masked, std::int64_t pixels, float scale, float shift);
+                               float shift, float factor, float offset, float slope, Activation activation);
+  void (*plane_through)(const float* x, const float* dy, float* d, std::int64_t pixels, float scale, float shift, Activation activation);
 };
 
 enum class InstructionSet { baseline, avx2, avx512 };

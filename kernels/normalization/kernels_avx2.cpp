@@ -1,5 +1,6 @@
 // The inner loops for AVX2; CMakeLists.txt sets this file's flags. On other architectures there is nothing.
 #include "kernels/normalization/kernels.hpp"
+#include "kernels/tensor/host_device.hpp"
 
 namespace detbench::normalization {
 

@@ -1,5 +1,6 @@
 // The inner loops for any machine.
 #include "kernels/normalization/kernels.hpp"
+#include "kernels/tensor/host_device.hpp"
 
 namespace detbench::normalization {
 namespace {

@@ -5,9 +5,14 @@
 template <int W>
 struct VectorOf {
   typedef float Float __attribute__((vector_size(W * 4)));
+  typedef unsigned Bits __attribute__((vector_size(W * 4)));
 };
 template <int W>
 using Vector = typename VectorOf<W>::Float;
+template <int W>
+using Bits = typename VectorOf<W>::Bits;
+
+#include "kernels/activation/sigmoid.inl"
 
 template <int W>
 inline Vector<W> load(const float* p) {
@@ -20,18 +25,45 @@ inline void store(float* p, Vector<W> v) {
   __builtin_memcpy(p, &v, sizeof v);
 }
 
-// y < 0 first: a NaN fails both comparisons and stays a NaN.
-template <int W>
-inline Vector<W> clip(Vector<W> y) {
-  const Vector<W> zero = {}, six = zero + 6.0f;
-  y = y < zero ? zero : y;
-  return y > six ? six : y;
+template <Activation A, int W>
+inline Vector<W> activated(Vector<W> y) {
+  const Vector<W> zero = {};
+  // y < 0 first: a NaN fails both comparisons and stays a NaN.
+  if constexpr (A == Activation::relu) return y < zero ? zero : y;
+  if constexpr (A == Activation::relu6) {
+    const Vector<W> six = zero + 6.0f;
+    y = y < zero ? zero : y;
+    return y > six ? six : y;
+  }
+  if constexpr (A == Activation::swish) return swish<Vector<W>, Bits<W>>(y);
+  return y;
 }
-template <int W>
-inline Vector<W> masked(Vector<W> dy, Vector<W> y) {
-  const Vector<W> zero = {}, six = zero + 6.0f;
-  const Vector<W> below = y < six ? dy : zero;
-  return y > zero ? below : zero;
+/// The gradient behind the activation becomes the one before it.
+template <Activation A, int W>
+inline Vector<W> through(Vector<W> dy, Vector<W> y) {
+  const Vector<W> zero = {};
+  if constexpr (A == Activation::relu) return y > zero ? dy : zero;
+  if constexpr (A == Activation::relu6) {
+    const Vector<W> below = y < zero + 6.0f ? dy : zero;
+    return y > zero ? below : zero;
+  }
+  if constexpr (A == Activation::swish) return dy * swish_slope<Vector<W>, Bits<W>>(y);
+  return dy;
+}
+
+template <Activation A>
+struct Is {
+  static constexpr Activation value = A;
+};
+/// Calls f with the activation as a type; batch norm has no others.
+template <class F>
+inline void with_activation(Activation activation, F f) {
+  switch (activation) {
+    case Activation::relu: return f(Is<Activation::relu>{});
+    case Activation::relu6: return f(Is<Activation::relu6>{});
+    case Activation::swish: return f(Is<Activation::swish>{});
+    default: return f(Is<Activation::none>{});
+  }
 }
 
 /// Calls piece(std::integral width, first channel) over `width` channels, widest pieces first. Channels never meet, so
@@ -79,6 +111,43 @@ inline void accumulate(long pixels, int lane, float* accumulator, Add add) {
   }
 }
 
+/// The same for two sums whose terms come together: terms(pixel, first term, second term). Four lanes at a time, so that
+/// eight accumulators and what the terms need fit the registers of AVX2; each element is visited once all the same.
+template <int W, int first_lane, class Terms>
+inline void accumulate_four(long pixels, long p, float* first, float* second, Terms terms) {
+  float *one = first + first_lane * group, *two = second + first_lane * group;
+  Vector<W> a0 = load<W>(one), a1 = load<W>(one + group), a2 = load<W>(one + 2 * group), a3 = load<W>(one + 3 * group);
+  Vector<W> b0 = load<W>(two), b1 = load<W>(two + group), b2 = load<W>(two + 2 * group), b3 = load<W>(two + 3 * group);
+  const auto step = [&](Vector<W>& a, Vector<W>& b, long pixel) {
+    Vector<W> u, v;
+    terms(pixel, u, v);
+    a = a + u, b = b + v;
+  };
+  for (; p + lanes <= pixels; p += lanes) {
+    step(a0, b0, p + first_lane), step(a1, b1, p + first_lane + 1);
+    step(a2, b2, p + first_lane + 2), step(a3, b3, p + first_lane + 3);
+  }
+  store<W>(one, a0), store<W>(one + group, a1), store<W>(one + 2 * group, a2), store<W>(one + 3 * group, a3);
+  store<W>(two, b0), store<W>(two + group, b1), store<W>(two + 2 * group, b2), store<W>(two + 3 * group, b3);
+}
+template <int W, class Terms>
+inline void accumulate_two(long pixels, int lane, float* first, float* second, Terms terms) {
+  const auto single = [&](long p, int l) {
+    Vector<W> u, v;
+    terms(p, u, v);
+    store<W>(first + l * group, load<W>(first + l * group) + u);
+    store<W>(second + l * group, load<W>(second + l * group) + v);
+  };
+  long p = 0;
+  for (; p < pixels && lane != 0; ++p, lane = (lane + 1) % lanes) single(p, lane);
+  if (p + lanes <= pixels) {
+    accumulate_four<W, 0>(pixels, p, first, second, terms);
+    accumulate_four<W, 4>(pixels, p, first, second, terms);
+    p += (pixels - p) / lanes * lanes;
+  }
+  for (; p < pixels; ++p, ++lane) single(p, lane);
+}
+
 void sum(const float* x, long stride, long pixels, int lane, int width, float* accumulator) {
   pieces(width, [&](auto w, long c) {
     constexpr int W = decltype(w)::value;
@@ -97,30 +166,20 @@ void squares(const float* x, long stride, long pixels, int lane, int width, cons
   });
 }
 
-template <bool relu6>
-void gradients_of(const float* x, const float* dy, long stride, long pixels, int lane, int width,
-                  const GradientConstants& k, float* sum_dy, float* sum_dyx) {
-  pieces(width, [&](auto w, long c) {
-    constexpr int W = decltype(w)::value;
-    const Vector<W> mean = load<W>(k.mean + c);
-    const Vector<W> scale = relu6 ? load<W>(k.scale + c) : Vector<W>{}, shift = relu6 ? load<W>(k.shift + c) : Vector<W>{};
-    const auto gradient = [&](Vector<W> value, long p) {
-      const Vector<W> d = load<W>(dy + p * stride + c);
-      if constexpr (relu6) return masked<W>(d, value * scale + shift);
-      else return d;
-    };
-    // Two walks over a run that the first one brought into the first-level cache: sixteen accumulators at once would
-    // not fit the registers of AVX2.
-    accumulate<W>(pixels, lane, sum_dy + c, [&](Vector<W> a, long p) { return a + gradient(load<W>(x + p * stride + c), p); });
-    accumulate<W>(pixels, lane, sum_dyx + c, [&](Vector<W> a, long p) {
-      const Vector<W> value = load<W>(x + p * stride + c);
-      return a + gradient(value, p) * (value - mean);
+void gradients(const float* x, const float* dy, long stride, long pixels, int lane, int width, const GradientConstants& k,
+               Activation activation, float* sum_dy, float* sum_dyx) {
+  with_activation(activation, [&](auto is) {
+    constexpr Activation A = decltype(is)::value;
+    pieces(width, [&](auto w, long c) {
+      constexpr int W = decltype(w)::value;
+      const Vector<W> mean = load<W>(k.mean + c), scale = load<W>(k.scale + c), shift = load<W>(k.shift + c);
+      accumulate_two<W>(pixels, lane, sum_dy + c, sum_dyx + c, [&](long p, Vector<W>& d, Vector<W>& product) {
+        const Vector<W> value = load<W>(x + p * stride + c);
+        d = through<A, W>(load<W>(dy + p * stride + c), value * scale + shift);
+        product = d * (value - mean);
+      });
     });
   });
-}
-void gradients(const float* x, const float* dy, long stride, long pixels, int lane, int width, const GradientConstants& k,
-               bool relu6, float* sum_dy, float* sum_dyx) {
-  (relu6 ? gradients_of<true> : gradients_of<false>)(x, dy, stride, pixels, lane, width, k, sum_dy, sum_dyx);
 }
 
 /// Every pixel of a run, element by element. Wide rows are walked pixel by pixel, as they lie in memory; a single block of
@@ -135,38 +194,37 @@ inline void for_elements(long pixels, long width, Each each) {
     for (long p = 0; p < pixels; ++p) pieces(width, [&](auto w, long c) { each(w, p, c); });
 }
 
-template <bool relu6>
-void apply_of(const float* x, float* y, long stride, long pixels, long width, const float* scale, const float* shift) {
-  for_elements(pixels, width, [&](auto w, long p, long c) {
-    constexpr int W = decltype(w)::value;
-    const Vector<W> value = load<W>(x + p * stride + c) * load<W>(scale + c) + load<W>(shift + c);
-    store<W>(y + p * stride + c, relu6 ? clip<W>(value) : value);
+void apply(const float* x, float* y, long stride, long pixels, long width, const float* scale, const float* shift, Activation activation) {
+  with_activation(activation, [&](auto is) {
+    for_elements(pixels, width, [&](auto w, long p, long c) {
+      constexpr int W = decltype(w)::value;
+      store<W>(y + p * stride + c, activated<decltype(is)::value, W>(load<W>(x + p * stride + c) * load<W>(scale + c) + load<W>(shift + c)));
+    });
   });
 }
-void apply(const float* x, float* y, long stride, long pixels, long width, const float* scale, const float* shift, bool relu6) {
-  (relu6 ? apply_of<true> : apply_of<false>)(x, y, stride, pixels, width, scale, shift);
-}
 
-template <bool relu6>
-void apply_gradient_of(const float* x, const float* dy, float* dx, long stride, long pixels, long width, const GradientConstants& k) {
-  for_elements(pixels, width, [&](auto w, long p, long c) {
-    constexpr int W = decltype(w)::value;
-    const Vector<W> value = load<W>(x + p * stride + c);
-    Vector<W> d = load<W>(dy + p * stride + c);
-    if constexpr (relu6) d = masked<W>(d, value * load<W>(k.scale + c) + load<W>(k.shift + c));
-    store<W>(dx + p * stride + c,
-             load<W>(k.factor + c) * ((d - load<W>(k.offset + c)) - (value - load<W>(k.mean + c)) * load<W>(k.slope + c)));
+void apply_gradient(const float* x, const float* dy, float* dx, long stride, long pixels, long width, const GradientConstants& k, Activation activation) {
+  with_activation(activation, [&](auto is) {
+    constexpr Activation A = decltype(is)::value;
+    for_elements(pixels, width, [&](auto w, long p, long c) {
+      constexpr int W = decltype(w)::value;
+      const Vector<W> value = load<W>(x + p * stride + c);
+      Vector<W> d = load<W>(dy + p * stride + c);
+      if constexpr (A != Activation::none) d = through<A, W>(d, value * load<W>(k.scale + c) + load<W>(k.shift + c));
+      store<W>(dx + p * stride + c,
+               load<W>(k.factor + c) * ((d - load<W>(k.offset + c)) - (value - load<W>(k.mean + c)) * load<W>(k.slope + c)));
+    });
   });
 }
-void apply_gradient(const float* x, const float* dy, float* dx, long stride, long pixels, long width, const GradientConstants& k, bool relu6) {
-  (relu6 ? apply_gradient_of<true> : apply_gradient_of<false>)(x, dy, dx, stride, pixels, width, k);
-}
 
-void mask(const float* x, const float* dy, float* out, long stride, long pixels, long width, const float* scale, const float* shift) {
-  for_elements(pixels, width, [&](auto w, long p, long c) {
-    constexpr int W = decltype(w)::value;
-    const Vector<W> y = load<W>(x + p * stride + c) * load<W>(scale + c) + load<W>(shift + c);
-    store<W>(out + p * stride + c, masked<W>(load<W>(dy + p * stride + c), y));
+void through_all(const float* x, const float* dy, float* out, long stride, long pixels, long width, const float* scale, const float* shift,
+                 Activation activation) {
+  with_activation(activation, [&](auto is) {
+    for_elements(pixels, width, [&](auto w, long p, long c) {
+      constexpr int W = decltype(w)::value;
+      const Vector<W> y = load<W>(x + p * stride + c) * load<W>(scale + c) + load<W>(shift + c);
+      store<W>(out + p * stride + c, through<decltype(is)::value, W>(load<W>(dy + p * stride + c), y));
+    });
   });
 }
 
@@ -184,7 +242,13 @@ inline void plane_accumulate(long pixels, int lane, float* accumulator, Vectors 
   for (; p < pixels; ++p, ++lane) accumulator[lane] += single(p);
 }
 
-inline float masked_one(float dy, float y) { return y > 0.0f && y < 6.0f ? dy : 0.0f; }
+/// Calls each(width, pixel) over a run: vectors of eight pixels, then single ones.
+template <class Each>
+inline void plane_pieces(long pixels, Each each) {
+  long p = 0;
+  for (; p + lanes <= pixels; p += lanes) each(Width<lanes>{}, p);
+  for (; p < pixels; ++p) each(Width<1>{}, p);
+}
 
 void plane_sum(const float* x, long pixels, int lane, float* accumulator) {
   plane_accumulate(pixels, lane, accumulator, [&](long p) { return load<lanes>(x + p); }, [&](long p) { return x[p]; });
@@ -194,45 +258,59 @@ void plane_squares(const float* x, long pixels, int lane, float center, float* a
                    [&](long p) { const Vector<lanes> d = load<lanes>(x + p) - center; return d * d; },
                    [&](long p) { const float d = x[p] - center; return d * d; });
 }
-void plane_gradients(const float* x, const float* dy, long pixels, int lane, float mean, float scale, float shift, bool relu6,
+void plane_gradients(const float* x, const float* dy, long pixels, int lane, float mean, float scale, float shift, Activation activation,
                      float* sum_dy, float* sum_dyx) {
-  const auto vectors = [&](long p) {
-    const Vector<lanes> d = load<lanes>(dy + p);
-    return relu6 ? masked<lanes>(d, load<lanes>(x + p) * scale + shift) : d;
-  };
-  const auto single = [&](long p) { return relu6 ? masked_one(dy[p], x[p] * scale + shift) : dy[p]; };
-  plane_accumulate(pixels, lane, sum_dy, vectors, single);
-  plane_accumulate(pixels, lane, sum_dyx, [&](long p) { return vectors(p) * (load<lanes>(x + p) - mean); },
-                   [&](long p) { return single(p) * (x[p] - mean); });
+  with_activation(activation, [&](auto is) {
+    const auto terms = [&](auto w, long p, auto& d, auto& product) {
+      constexpr int W = decltype(w)::value;
+      const Vector<W> value = load<W>(x + p);
+      d = through<decltype(is)::value, W>(load<W>(dy + p), value * scale + shift);
+      product = d * (value - mean);
+    };
+    const auto single = [&](long p, int l) {
+      Vector<1> d, product;
+      terms(Width<1>{}, p, d, product);
+      sum_dy[l] += d[0], sum_dyx[l] += product[0];
+    };
+    long p = 0;
+    int l = lane;
+    for (; p < pixels && l != 0; ++p, l = (l + 1) % lanes) single(p, l);
+    Vector<lanes> a = load<lanes>(sum_dy), b = load<lanes>(sum_dyx);
+    for (; p + lanes <= pixels; p += lanes) {
+      Vector<lanes> d, product;
+      terms(Width<lanes>{}, p, d, product);
+      a = a + d, b = b + product;
+    }
+    store<lanes>(sum_dy, a), store<lanes>(sum_dyx, b);
+    for (; p < pixels; ++p, ++l) single(p, l);
+  });
 }
-void plane_apply(const float* x, float* y, long pixels, float scale, float shift, bool relu6) {
-  long p = 0;
-  for (; p + lanes <= pixels; p += lanes) {
-    const Vector<lanes> value = load<lanes>(x + p) * scale + shift;
-    store<lanes>(y + p, relu6 ? clip<lanes>(value) : value);
-  }
-  for (; p < pixels; ++p) {
-    const float value = x[p] * scale + shift;
-    y[p] = relu6 ? (value < 0.0f ? 0.0f : value > 6.0f ? 6.0f : value) : value;
-  }
+void plane_apply(const float* x, float* y, long pixels, float scale, float shift, Activation activation) {
+  with_activation(activation, [&](auto is) {
+    plane_pieces(pixels, [&](auto w, long p) {
+      constexpr int W = decltype(w)::value;
+      store<W>(y + p, activated<decltype(is)::value, W>(load<W>(x + p) * scale + shift));
+    });
+  });
 }
 void plane_apply_gradient(const float* x, const float* dy, float* dx, long pixels, float mean, float scale, float shift,
-                          float factor, float offset, float slope, bool relu6) {
-  long p = 0;
-  for (; p + lanes <= pixels; p += lanes) {
-    const Vector<lanes> value = load<lanes>(x + p);
-    Vector<lanes> d = load<lanes>(dy + p);
-    if (relu6) d = masked<lanes>(d, value * scale + shift);
-    store<lanes>(dx + p, factor * ((d - offset) - (value - mean) * slope));
-  }
-  for (; p < pixels; ++p) {
-    const float d = relu6 ? masked_one(dy[p], x[p] * scale + shift) : dy[p];
-    dx[p] = factor * ((d - offset) - (x[p] - mean) * slope);
-  }
+                          float factor, float offset, float slope, Activation activation) {
+  with_activation(activation, [&](auto is) {
+    plane_pieces(pixels, [&](auto w, long p) {
+      constexpr int W = decltype(w)::value;
+      const Vector<W> value = load<W>(x + p), d = through<decltype(is)::value, W>(load<W>(dy + p), value * scale + shift);
+      store<W>(dx + p, factor * ((d - offset) - (value - mean) * slope));
+    });
+  });
 }
-void plane_mask(const float* x, const float* dy, float* out, long pixels, float scale, float shift) {
-  for (long p = 0; p < pixels; ++p) out[p] = masked_one(dy[p], x[p] * scale + shift);
+void plane_through(const float* x, const float* dy, float* out, long pixels, float scale, float shift, Activation activation) {
+  with_activation(activation, [&](auto is) {
+    plane_pieces(pixels, [&](auto w, long p) {
+      constexpr int W = decltype(w)::value;
+      store<W>(out + p, through<decltype(is)::value, W>(load<W>(dy + p), load<W>(x + p) * scale + shift));
+    });
+  });
 }
 
-constexpr Kernels table{sum,       squares,       gradients,       apply,       apply_gradient,       mask,
-                        plane_sum, plane_squares, plane_gradients, plane_apply, plane_apply_gradient, plane_mask};
+constexpr Kernels table{sum,       squares,       gradients,       apply,       apply_gradient,       through_all,
+                        plane_sum, plane_squares, plane_gradients, plane_apply, plane_apply_gradient, plane_through};

@@ -1,7 +1,8 @@
 // cuDNN's legacy batch norm: three families of calls, each in its standard and its persistent mode. Beside the library's
 // kernels an op runs ours, which its time contains: cuDNN saves the inverse deviation where this operation gives the
-// variance, its backward takes the inverse deviation where this operation has the variance, and it fuses ReLU, not ReLU6:
-// forward is batch norm and cuDNN's clipped ReLU in place, backward is our mask and batch norm's gradient.
+// variance, its backward takes the inverse deviation where this operation has the variance, and it fuses no activation but
+// ReLU with a mask of its own forward: forward is batch norm and cuDNN's activation in place ("+swish"), backward is our mask
+// or slope and batch norm's gradient ("swish_slope+"). With given statistics there is cudnnBatchNormalizationForwardInference.
 #include "kernels/cudnn/legacy_descriptor.hpp"
 #include "kernels/device/cuda_check.hpp"
 #include "kernels/normalization/cuda_support.hpp"
@@ -35,12 +36,12 @@ struct Call {
   Variant variant{};
   Owned<cudnnTensorDescriptor_t> x;                  ///< all activations
   Owned<cudnnTensorDescriptor_t> scale, statistics;  ///< per-channel tensors; one and the same but for Family::norm
-  Owned<cudnnActivationDescriptor_t> clipped_relu;
+  Owned<cudnnActivationDescriptor_t> activation;
   std::size_t library_bytes = 0, reserve_bytes = 0;
 
   cudnnBatchNormMode_t mode() const { return variant.persistent ? CUDNN_BATCHNORM_SPATIAL_PERSISTENT : CUDNN_BATCHNORM_SPATIAL; }
   cudnnNormAlgo_t algo() const { return variant.persistent ? CUDNN_NORM_ALGO_PERSIST : CUDNN_NORM_ALGO_STANDARD; }
-  bool masks() const { return problem.backward && problem.relu6; }
+  bool masks() const { return problem.backward && problem.activation != Activation::none; }
   std::size_t activation_bytes() const {
     return static_cast<std::size_t>(problem.pixels() * problem.channels) * size_of(problem.storage);
   }
@@ -68,11 +69,13 @@ Result<Call> describe(const Library& l, const BatchNormProblem& p, const BatchNo
     DETBENCH_CUDNN_TRY(l, cudnnDeriveNormTensorDescriptor(call.scale.get(), call.statistics.get(), call.x.get(), CUDNN_NORM_PER_CHANNEL, 1));
   else
     DETBENCH_CUDNN_TRY(l, cudnnDeriveBNTensorDescriptor(call.scale.get(), call.x.get(), call.mode()));
-  if (p.relu6 && !p.backward) {
+  if (p.activation != Activation::none && !p.backward) {
     auto activation = cudnn::make_owned(l, l.cudnnCreateActivationDescriptor, l.cudnnDestroyActivationDescriptor);
     if (!activation) return tl::unexpected(activation.error());
-    DETBENCH_CUDNN_TRY(l, cudnnSetActivationDescriptor(activation->get(), CUDNN_ACTIVATION_CLIPPED_RELU, CUDNN_PROPAGATE_NAN, 6.0));
-    call.clipped_relu = *activation;
+    const auto mode = p.activation == Activation::relu ? CUDNN_ACTIVATION_RELU : p.activation == Activation::relu6 ? CUDNN_ACTIVATION_CLIPPED_RELU : CUDNN_ACTIVATION_SWISH;
+    DETBENCH_CUDNN_TRY(l, cudnnSetActivationDescriptor(activation->get(), mode, CUDNN_PROPAGATE_NAN, p.activation == Activation::relu6 ? 6.0 : 0.0));
+    if (p.activation == Activation::swish) DETBENCH_CUDNN_TRY(l, cudnnSetActivationDescriptorSwishBeta(activation->get(), 1.0));
+    call.activation = *activation;
   }
   return call;
 }
@@ -111,12 +114,12 @@ class LegacyOp final : public Op {
       : c_(std::move(call)), handle_(handle), inputs_(inputs.begin(), inputs.end()), outputs_(outputs.begin(), outputs.end()),
         workspace_(static_cast<std::byte*>(workspace.data)), stream_(stream) {}
 
-  Status enqueue() override { return c_.problem.backward ? backward() : forward(); }
+  Status enqueue() override { return c_.problem.backward ? backward() : c_.problem.inference ? inference() : forward(); }
 
   /// The persistent mode may sum scaled integers, which overflow where values are too large; the outputs are then NaN and the
   /// library says so when it is asked (developer guide of version 8). Asked between runs, because it waits for the stream.
   Status reset() override {
-    if (!c_.variant.persistent) return {};
+    if (!c_.variant.persistent || c_.problem.inference) return {};
     cudnnStatus_t found = CUDNN_STATUS_SUCCESS;
     const auto asked = c_.library->cudnnQueryRuntimeError(handle_, &found, CUDNN_ERRQUERY_BLOCKING, nullptr);
     if (asked == CUDNN_STATUS_SUCCESS && found == CUDNN_STATUS_RUNTIME_FP_OVERFLOW)
@@ -152,7 +155,20 @@ class LegacyOp final : public Op {
                                                                 nullptr, x, out(0), scratch(), c_.library_bytes, reserve(), c_.reserve_bytes, 1));
     }
     if (auto s = enqueue_variance_from_inverse(inverse(), static_cast<float*>(out(2)), c_.problem.channels, stream_); !s) return s;
-    if (c_.clipped_relu) DETBENCH_CUDNN_TRY(l, cudnnActivationForward(handle_, c_.clipped_relu.get(), &one, x, out(0), &zero, x, out(0)));
+    return activate();
+  }
+
+  Status inference() {
+    const float one = 1, zero = 0;
+    DETBENCH_CUDNN_TRY(*c_.library, cudnnBatchNormalizationForwardInference(handle_, c_.mode(), &one, &zero, c_.x.get(), in(0), c_.x.get(), out(0),
+                                                                            c_.scale.get(), in(1), in(2), in(3), in(4), batch_norm_epsilon));
+    return activate();
+  }
+
+  Status activate() {
+    const float one = 1, zero = 0;
+    if (c_.activation)
+      DETBENCH_CUDNN_TRY(*c_.library, cudnnActivationForward(handle_, c_.activation.get(), &one, c_.x.get(), out(0), &zero, c_.x.get(), out(0)));
     return {};
   }
 
@@ -164,7 +180,7 @@ class LegacyOp final : public Op {
     if (auto s = enqueue_inverse_from_variance(static_cast<const float*>(in(3)), inverse(), c_.problem.channels, stream_); !s) return s;
     if (c_.masks()) {
       void* masked = workspace_ + c_.masked_at();
-      if (auto s = enqueue_relu6_mask(c_.problem, inputs_, masked, stream_); !s) return s;
+      if (auto s = enqueue_through(c_.problem, inputs_, masked, stream_); !s) return s;
       gradient = masked;
     }
     // Nothing of a forward without activation is said to be kept there: zeroes stand for a forward that was not cuDNN's.
@@ -200,18 +216,22 @@ class LegacyOp final : public Op {
 
 std::map<std::string, std::string> notes_of(const Call& c) {
   std::map<std::string, std::string> notes{{"activation_layout", c.problem.layout}};
-  notes["conversions"] = c.problem.backward ? "inverse deviation computed from the variance by a kernel of ours, timed with the op"
+  if (!c.problem.inference)
+    notes["conversions"] = c.problem.backward ? "inverse deviation computed from the variance by a kernel of ours, timed with the op"
                                             : "variance computed from cuDNN's inverse deviation by a kernel of ours, timed with the op";
-  if (c.masks()) notes["relu6"] = "masked by a kernel of ours before the library's gradient";
-  if (c.clipped_relu) notes["relu6"] = "cuDNN's clipped ReLU, in place";
+  const std::string name(to_text(c.problem.activation));
+  if (c.masks()) notes[name] = "a kernel of ours before the library's gradient";
+  if (c.activation) notes[name] = "cuDNN's own, in place";
   if (c.variant.family != Family::plain) notes["reserve_space_bytes"] = std::to_string(c.reserve_bytes);
   if (c.problem.backward && c.reserve_bytes > 0) notes["reserve_space"] = "zeroed in every run: no forward of cuDNN's came before";
   return notes;
 }
 
 std::string name_of(const Variant& variant, const Problem& problem) {
-  const bool relu6 = problem.op.find("relu6") != std::string::npos, backward = problem.op.ends_with("bwd");
-  return std::string(relu6 && backward ? "relu6_mask+" : "") + variant.name + (relu6 && !backward ? "+clipped_relu" : "");
+  const auto p = parse_batch_norm(problem);
+  if (!p || p->activation == Activation::none) return variant.name;
+  if (p->backward) return std::string(gradient_prefix(p->activation)) + variant.name;
+  return std::string(variant.name) + (p->activation == Activation::relu6 ? "+clipped_relu" : "+" + std::string(to_text(p->activation)));
 }
 
 Result<SimplePlanParts> make_parts(const Problem& problem, Device& device, const Variant& variant) {
@@ -253,9 +273,12 @@ class LegacyProvider final : public Provider {
  private:
   static cudnn::CudnnLegacyProvider of(const Problem& problem) {
     std::vector<SimpleAlgorithm> algorithms;
-    for (const auto& variant : variants)
+    const auto p = parse_batch_norm(problem);
+    for (const auto& variant : variants) {
+      if (p && p->inference && variant.family != Family::plain) continue;
       algorithms.push_back({name_of(variant, problem), cudnn::documented_claim(false), true,
                             [variant](const Problem& given, Device& device) { return make_parts(given, device, variant); }});
+    }
     return cudnn::CudnnLegacyProvider(std::move(algorithms));
   }
 };

@@ -1,7 +1,10 @@
-// oneDNN's batch norm, every implementation. The fused ReLU6 forms are what its users build from it, as one op: forward
-// is batch norm and a clip in place; backward is the ReLU6 mask into the workspace and batch norm's gradient. (The
-// library's own fused form is plain ReLU.) The mask is our kernel: it reads as much memory as oneDNN's gradient of a
-// clip would, and needs no kept output.
+// oneDNN's batch norm, every implementation. The fused forms are what its users build from it, as one op:
+//   forward and inference   relu: the library's own fusion, fuse_norm_relu ("...+fuse_norm_relu"; in training it keeps a mask for its
+//                           own backward, which lies in the workspace here); relu6 and swish: batch norm and the library's
+//                           eltwise in place ("...+swish"; relu6, the first, has no suffix)
+//   backward                our mask or slope into the workspace, then batch norm's gradient ("swish_slope+...", "relu_mask+...";
+//                           relu6, the first, has no prefix). It reads as much memory as oneDNN's gradient of an eltwise would,
+//                           and needs no kept output.
 #include <cmath>
 
 #include "kernels/device/onednn_api.hpp"
@@ -16,13 +19,19 @@ using Forward = dnnl::batch_normalization_forward;
 using Backward = dnnl::batch_normalization_backward;
 const auto flags = dnnl::normalization_flags::use_scale | dnnl::normalization_flags::use_shift;
 
+/// What a forward is asked for: the hint of a backward is a plain one.
+struct Asked {
+  dnnl::prop_kind kind = dnnl::prop_kind::forward_training;
+  dnnl::normalization_flags flags = detbench::normalization::flags;
+};
+
 // 3.x asks for the descriptors of both sides, 2.x for one.
 template <class Visit>
-Status visit_forward(const Desc& data, Visit&& visit) {
+Status visit_forward(const Desc& data, const Asked& asked, Visit&& visit) {
 #if DNNL_VERSION_MAJOR >= 3
-  return onednn::visit_implementations<Forward>("batch norm", onednn::NoHint{}, visit, dnnl::prop_kind::forward_training, data, data, batch_norm_epsilon, flags);
+  return onednn::visit_implementations<Forward>("batch norm", onednn::NoHint{}, visit, asked.kind, data, data, batch_norm_epsilon, asked.flags);
 #else
-  return onednn::visit_implementations<Forward>("batch norm", onednn::NoHint{}, visit, dnnl::prop_kind::forward_training, data, batch_norm_epsilon, flags);
+  return onednn::visit_implementations<Forward>("batch norm", onednn::NoHint{}, visit, asked.kind, data, batch_norm_epsilon, asked.flags);
 #endif
 }
 template <class Visit>
@@ -33,12 +42,16 @@ Status visit_backward(const Desc& data, const Forward::primitive_desc& hint, Vis
   return onednn::visit_implementations<Backward>("batch norm", hint, visit, dnnl::prop_kind::backward, data, data, batch_norm_epsilon, flags);
 #endif
 }
+/// ReLU6 or swish.
 template <class Visit>
-Status visit_clip(const Desc& data, Visit&& visit) {
+Status visit_eltwise(const Desc& data, Activation activation, Visit&& visit) {
+  const bool swish = activation == Activation::swish;
+  const auto algorithm = swish ? dnnl::algorithm::eltwise_swish : dnnl::algorithm::eltwise_clip;
+  const float alpha = swish ? 1.0f : 0.0f, beta = swish ? 0.0f : 6.0f;
 #if DNNL_VERSION_MAJOR >= 3
-  return onednn::visit_implementations<dnnl::eltwise_forward>("clip", onednn::NoHint{}, visit, dnnl::prop_kind::forward_inference, dnnl::algorithm::eltwise_clip, data, data, 0.0f, 6.0f);
+  return onednn::visit_implementations<dnnl::eltwise_forward>("eltwise", onednn::NoHint{}, visit, dnnl::prop_kind::forward_inference, algorithm, data, data, alpha, beta);
 #else
-  return onednn::visit_implementations<dnnl::eltwise_forward>("clip", onednn::NoHint{}, visit, dnnl::prop_kind::forward_inference, dnnl::algorithm::eltwise_clip, data, 0.0f, 6.0f);
+  return onednn::visit_implementations<dnnl::eltwise_forward>("eltwise", onednn::NoHint{}, visit, dnnl::prop_kind::forward_inference, algorithm, data, alpha, beta);
 #endif
 }
 
@@ -48,27 +61,26 @@ constexpr bool backward_wants_shift = DNNL_VERSION_MAJOR < 3;
 
 constexpr std::size_t align_up(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-/// Forward: primitive, then the clip. Backward: mask into the workspace, then the primitive.
+/// Forward: primitive, then the activation. Backward: our gradient of the activation into the workspace, then the primitive.
 class FusedOp final : public Op {
  public:
-  std::function<void()> mask;
-  std::unique_ptr<Op> main, clip;
+  std::function<void()> through;
+  std::unique_ptr<Op> main, eltwise;
   Status enqueue() override {
-    if (mask) mask();
+    if (through) through();
     if (auto s = main->enqueue(); !s) return s;
-    return clip ? clip->enqueue() : Status{};
+    return eltwise ? eltwise->enqueue() : Status{};
   }
 };
 
 class FusedPlan final : public Plan {
  public:
-  FusedPlan(BatchNormProblem problem, std::string layout, BatchNormSpecs specs, std::unique_ptr<Plan> main, std::unique_ptr<Plan> clip)
-      : problem_(std::move(problem)), layout_(std::move(layout)), specs_(std::move(specs)), main_(std::move(main)), clip_(std::move(clip)) {}
+  FusedPlan(BatchNormProblem problem, std::string layout, BatchNormSpecs specs, std::unique_ptr<Plan> main, std::unique_ptr<Plan> eltwise)
+      : problem_(std::move(problem)), layout_(std::move(layout)), specs_(std::move(specs)), main_(std::move(main)), eltwise_(std::move(eltwise)) {}
   const std::vector<TensorSpec>& inputs() const override { return specs_.inputs; }
   const std::vector<TensorSpec>& outputs() const override { return specs_.outputs; }
   std::size_t workspace_bytes() const override {
-    const std::size_t scratch = std::max(main_->workspace_bytes(), clip_ ? clip_->workspace_bytes() : 0);
-    return align_up(scratch) + (masks() ? align_up(specs_.outputs[0].bytes()) + 2 * row_bytes() : 0);
+    return scratch_bytes() + (slopes() ? align_up(specs_.outputs[0].bytes()) + 2 * row_bytes() : 0) + align_up(kept_bytes());
   }
   std::map<std::string, std::string> notes() const override { return {{"activation_layout", layout_}}; }
   Result<std::unique_ptr<Op>> bind(std::span<const Tensor> inputs, std::span<const Tensor> outputs, Region workspace, Stream& stream) override {
@@ -77,35 +89,40 @@ class FusedPlan final : public Plan {
     if (workspace.bytes < workspace_bytes()) return invalid_input("the workspace is smaller than the plan's " + std::to_string(workspace_bytes()) + " bytes");
     auto op = std::make_unique<FusedOp>();
     std::vector<Tensor> in(inputs.begin(), inputs.end());
-    if (masks()) {
-      const std::size_t scratch = workspace_bytes() - align_up(specs_.outputs[0].bytes()) - 2 * row_bytes();
-      auto* base = static_cast<std::byte*>(workspace.data) + scratch;
+    auto* base = static_cast<std::byte*>(workspace.data) + scratch_bytes();
+    if (slopes()) {
       in[1].region = {base, specs_.outputs[0].bytes()};
-      op->mask = make_mask(inputs, base);
-      in.pop_back();  // beta serves the mask only
+      op->through = make_through(inputs, base);
+      in.pop_back();  // beta serves the activation only
     }
+    std::vector<Tensor> out(outputs.begin(), outputs.end());
+    if (keeps()) out.push_back({main_->outputs().back(), {base, kept_bytes()}});
     if (problem_.backward && backward_wants_shift) in.push_back(in[4]);
-    auto main = main_->bind(in, outputs, workspace, stream);
+    auto main = main_->bind(in, out, workspace, stream);
     if (!main) return tl::unexpected(main.error());
     op->main = std::move(*main);
-    if (clip_) {
-      auto clip = clip_->bind(outputs.first(1), outputs.first(1), workspace, stream);
-      if (!clip) return tl::unexpected(clip.error());
-      op->clip = std::move(*clip);
+    if (eltwise_) {
+      auto eltwise = eltwise_->bind(outputs.first(1), outputs.first(1), workspace, stream);
+      if (!eltwise) return tl::unexpected(eltwise.error());
+      op->eltwise = std::move(*eltwise);
     }
     return op;
   }
 
  private:
-  bool masks() const { return problem_.backward && problem_.relu6; }
+  bool slopes() const { return problem_.backward && problem_.activation != Activation::none; }
+  /// The mask of fuse_norm_relu in training, which nobody reads here: one output more.
+  bool keeps() const { return main_->outputs().size() > specs_.outputs.size(); }
+  std::size_t kept_bytes() const { return keeps() ? main_->outputs().back().bytes() : 0; }
+  std::size_t scratch_bytes() const { return align_up(std::max(main_->workspace_bytes(), eltwise_ ? eltwise_->workspace_bytes() : 0)); }
   std::size_t row_bytes() const { return align_up(sizeof(float) * (static_cast<std::size_t>(problem_.channels) + 2 * group)); }
-  std::function<void()> make_mask(std::span<const Tensor> inputs, std::byte* base) const {
+  std::function<void()> make_through(std::span<const Tensor> inputs, std::byte* base) const {
     const auto at = [&](std::size_t i) { return static_cast<const float*>(inputs[i].region.data); };
-    auto* masked = reinterpret_cast<float*>(base);
+    auto* d = reinterpret_cast<float*>(base);
     auto* scale = reinterpret_cast<float*>(base + align_up(specs_.outputs[0].bytes()));
     auto* shift = reinterpret_cast<float*>(base + align_up(specs_.outputs[0].bytes()) + row_bytes());
     return [g = make_geometry(problem_, layout_), x = at(0), dy = at(1), mean = at(2), variance = at(3), gamma = at(4), beta = at(5),
-            masked, scale, shift, &kernels = best_kernels()] {
+            d, scale, shift, activation = problem_.activation, &kernels = best_kernels()] {
       for (std::int64_t c = 0; c < g.padded_channels(); ++c) {
         const bool real = c < g.channels;
         scale[c] = real ? gamma[c] / std::sqrt(variance[c] + batch_norm_epsilon) : 0.0f;
@@ -114,8 +131,8 @@ class FusedPlan final : public Plan {
 #pragma omp parallel for schedule(static)
       for (std::int64_t t = 0; t < g.element_tasks(); ++t)
         g.for_elements(t, [&](std::int64_t at, std::int64_t pixels, std::int64_t channel, std::int64_t width) {
-          if (g.block == 1) kernels.plane_mask(x + at, dy + at, masked + at, pixels, scale[channel], shift[channel]);
-          else kernels.mask(x + at, dy + at, masked + at, g.stride(), pixels, width, scale + channel, shift + channel);
+          if (g.block == 1) kernels.plane_through(x + at, dy + at, d + at, pixels, scale[channel], shift[channel], activation);
+          else kernels.through(x + at, dy + at, d + at, g.stride(), pixels, width, scale + channel, shift + channel, activation);
         });
     };
   }
@@ -123,7 +140,7 @@ class FusedPlan final : public Plan {
   BatchNormProblem problem_;
   std::string layout_;
   BatchNormSpecs specs_;
-  std::unique_ptr<Plan> main_, clip_;
+  std::unique_ptr<Plan> main_, eltwise_;
 };
 
 /// What every question needs: the problem, its layout in memory, its tensors and the descriptor of the activations.
@@ -149,26 +166,52 @@ Result<Setting> setting_of(const Problem& problem, Device& device) {
   return Setting{*p, std::move(layout), std::move(*specs), std::move(*data)};
 }
 
+std::string suffix_of(const BatchNormProblem& p) {
+  return p.activation == Activation::relu ? "+fuse_norm_relu" : p.activation == Activation::swish ? "+swish" : "";
+}
+std::string prefix_of(const BatchNormProblem& p) {
+  return p.activation == Activation::relu ? "relu_mask+" : p.activation == Activation::swish ? "swish_slope+" : "";
+}
+
 /// Visits the implementations of the batch norm itself: visit(name, make plan).
 Status visit_plans(const Setting& s, const std::function<bool(const std::string&, const std::function<std::unique_ptr<Plan>()>&)>& visit) {
-  const auto plan_of = [&](auto primitive, const std::vector<onednn::Argument>& arguments, const Desc& scratchpad) {
+  const bool none = s.problem.activation == Activation::none, fuses = s.problem.activation == Activation::relu && !s.problem.backward;
+  const auto plan_of = [&](auto primitive, const std::vector<onednn::Argument>& arguments, const Desc& scratchpad, std::int64_t kept_bytes = 0) {
     auto inputs = s.specs.inputs;
-    if (s.problem.backward && s.problem.relu6) inputs.pop_back();
+    auto outputs = s.specs.outputs;
+    if (s.problem.backward && !none) inputs.pop_back();
+    if (kept_bytes > 0) {
+      const Shape shape{kept_bytes};
+      outputs.push_back({"relu_mask", DataType::u8, shape, canonical_layout(shape)});
+    }
     if (s.problem.backward && backward_wants_shift) inputs.push_back(inputs[4]);
-    return std::make_unique<onednn::PrimitivePlan>(primitive, std::move(inputs), s.specs.outputs, arguments, scratchpad, std::map<std::string, std::string>{});
+    return std::make_unique<onednn::PrimitivePlan>(primitive, std::move(inputs), std::move(outputs), arguments, scratchpad, std::map<std::string, std::string>{});
   };
   const Desc channel({s.problem.channels}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::a);
   const auto forward = [&](Forward::primitive_desc& pd) {
-    return visit(pd.impl_info_str(), [&]() -> std::unique_ptr<Plan> {
-      return plan_of(Forward(pd), {{DNNL_ARG_SRC, s.data}, {DNNL_ARG_SCALE, channel}, {DNNL_ARG_SHIFT, channel},
-                                   {DNNL_ARG_DST, s.data}, {DNNL_ARG_MEAN, channel}, {DNNL_ARG_VARIANCE, channel}}, pd.scratchpad_desc());
+    return visit(pd.impl_info_str() + suffix_of(s.problem), [&]() -> std::unique_ptr<Plan> {
+      std::vector<onednn::Argument> arguments{{DNNL_ARG_SRC, s.data}, {DNNL_ARG_SCALE, channel}, {DNNL_ARG_SHIFT, channel}};
+      if (s.problem.inference) {
+        for (int id : {DNNL_ARG_MEAN, DNNL_ARG_VARIANCE}) arguments.push_back({id, channel});
+        arguments.push_back({DNNL_ARG_DST, s.data});
+        return plan_of(Forward(pd), arguments, pd.scratchpad_desc());
+      }
+      arguments.push_back({DNNL_ARG_DST, s.data});
+      for (int id : {DNNL_ARG_MEAN, DNNL_ARG_VARIANCE}) arguments.push_back({id, channel});
+      const Desc kept = pd.workspace_desc();
+      const auto kept_bytes = static_cast<std::int64_t>(kept.get_size());
+      if (kept_bytes > 0) arguments.push_back({DNNL_ARG_WORKSPACE, kept});
+      return plan_of(Forward(pd), arguments, pd.scratchpad_desc(), kept_bytes);
     });
   };
-  if (!s.problem.backward) return visit_forward(s.data, forward);
+  Asked asked;
+  if (s.problem.inference) asked = {dnnl::prop_kind::forward_inference, flags | dnnl::normalization_flags::use_global_stats};
+  if (fuses) asked.flags = asked.flags | dnnl::normalization_flags::fuse_norm_relu;
+  if (!s.problem.backward) return visit_forward(s.data, asked, forward);
   std::optional<Forward::primitive_desc> hint;
-  if (auto status = visit_forward(s.data, [&](Forward::primitive_desc& pd) { return hint = pd, false; }); !status) return status;
+  if (auto status = visit_forward(s.data, {}, [&](Forward::primitive_desc& pd) { return hint = pd, false; }); !status) return status;
   return visit_backward(s.data, *hint, [&](Backward::primitive_desc& pd) {
-    return visit(pd.impl_info_str(), [&]() -> std::unique_ptr<Plan> {
+    return visit(prefix_of(s.problem) + pd.impl_info_str(), [&]() -> std::unique_ptr<Plan> {
       std::vector<onednn::Argument> arguments{{DNNL_ARG_SRC, s.data}, {DNNL_ARG_DIFF_DST, s.data}, {DNNL_ARG_MEAN, channel},
                                               {DNNL_ARG_VARIANCE, channel}, {DNNL_ARG_SCALE, channel}};
       if (backward_wants_shift) arguments.push_back({DNNL_ARG_SHIFT, channel});
@@ -179,16 +222,16 @@ Status visit_plans(const Setting& s, const std::function<bool(const std::string&
   });
 }
 
-Result<std::unique_ptr<Plan>> plan_clip(const Setting& s) {
-  std::unique_ptr<Plan> clip;
-  const auto status = visit_clip(s.data, [&](dnnl::eltwise_forward::primitive_desc& pd) {
+Result<std::unique_ptr<Plan>> plan_eltwise(const Setting& s) {
+  std::unique_ptr<Plan> eltwise;
+  const auto status = visit_eltwise(s.data, s.problem.activation, [&](dnnl::eltwise_forward::primitive_desc& pd) {
     const std::vector<TensorSpec> dst{s.specs.outputs[0]};
-    clip = std::make_unique<onednn::PrimitivePlan>(dnnl::eltwise_forward(pd), dst, dst, std::vector<onednn::Argument>{{DNNL_ARG_SRC, s.data}, {DNNL_ARG_DST, s.data}},
+    eltwise = std::make_unique<onednn::PrimitivePlan>(dnnl::eltwise_forward(pd), dst, dst, std::vector<onednn::Argument>{{DNNL_ARG_SRC, s.data}, {DNNL_ARG_DST, s.data}},
                                                    pd.scratchpad_desc(), std::map<std::string, std::string>{});
     return false;
   });
   if (!status) return tl::unexpected(status.error());
-  return clip;
+  return eltwise;
 }
 
 class OneDnnProvider final : public Provider {
@@ -217,13 +260,14 @@ class OneDnnProvider final : public Provider {
     });
     if (!status) return tl::unexpected(status.error());
     if (!main) return unsupported("oneDNN offers no implementation '" + algorithm.name.substr(0, 60) + "' for " + problem_id(problem));
-    std::unique_ptr<Plan> clip;
-    if (setting->problem.relu6 && !setting->problem.backward) {
-      auto made = plan_clip(*setting);
+    std::unique_ptr<Plan> eltwise;
+    const Activation activation = setting->problem.activation;
+    if (!setting->problem.backward && (activation == Activation::relu6 || activation == Activation::swish)) {
+      auto made = plan_eltwise(*setting);
       if (!made) return tl::unexpected(made.error());
-      clip = std::move(*made);
+      eltwise = std::move(*made);
     }
-    return std::make_unique<FusedPlan>(setting->problem, setting->layout, setting->specs, std::move(main), std::move(clip));
+    return std::make_unique<FusedPlan>(setting->problem, setting->layout, setting->specs, std::move(main), std::move(eltwise));
   }
 };
 

@@ -5,7 +5,9 @@
 
 #include <cmath>
 #include <cstdint>
+#include <type_traits>
 
+#include "kernels/activation/sigmoid.hpp"
 #include "kernels/normalization/kernels.hpp"
 #include "kernels/reduction/channel_chunks.hpp"
 
@@ -40,9 +42,33 @@ DETBENCH_HOST_DEVICE inline Affine affine_of(float gamma, float beta, float mean
   return {scale, beta - mean * scale};
 }
 
-// y < 0 first: a NaN fails both comparisons and stays a NaN.
-DETBENCH_HOST_DEVICE inline float clipped(float y) { return y < 0.0f ? 0.0f : y > 6.0f ? 6.0f : y; }
-DETBENCH_HOST_DEVICE inline float masked(float dy, float y) { return y > 0.0f && y < 6.0f ? dy : 0.0f; }
+template <Activation A>
+DETBENCH_HOST_DEVICE inline float activated(float y) {
+  // y < 0 first: a NaN fails both comparisons and stays a NaN.
+  if constexpr (A == Activation::relu) return y < 0.0f ? 0.0f : y;
+  if constexpr (A == Activation::relu6) return y < 0.0f ? 0.0f : y > 6.0f ? 6.0f : y;
+  if constexpr (A == Activation::swish) return activation::swish_of(y);
+  return y;
+}
+/// The gradient behind the activation becomes the one before it.
+template <Activation A>
+DETBENCH_HOST_DEVICE inline float through(float dy, float y) {
+  if constexpr (A == Activation::relu) return y > 0.0f ? dy : 0.0f;
+  if constexpr (A == Activation::relu6) return y > 0.0f && y < 6.0f ? dy : 0.0f;
+  if constexpr (A == Activation::swish) return dy * activation::swish_slope_of(y);
+  return dy;
+}
+
+/// Calls f with the activation as a type (std::integral_constant); batch norm has no others.
+template <class F>
+inline auto with_activation(Activation activation, F&& f) {
+  switch (activation) {
+    case Activation::relu: return f(std::integral_constant<Activation, Activation::relu>{});
+    case Activation::relu6: return f(std::integral_constant<Activation, Activation::relu6>{});
+    case Activation::swish: return f(std::integral_constant<Activation, Activation::swish>{});
+    default: return f(std::integral_constant<Activation, Activation::none>{});
+  }
+}
 
 struct Statistics {
   float mean, variance;

@@ -25,7 +25,9 @@ const Operation& operation_named(const std::string& op) {
   throw std::runtime_error(op);
 }
 
-const char* const all_ops[] = {"batch_norm_fwd", "batch_norm_bwd", "batch_norm_relu6_fwd", "batch_norm_relu6_bwd"};
+const char* const all_ops[] = {"batch_norm_fwd",       "batch_norm_relu_fwd",       "batch_norm_relu6_fwd",       "batch_norm_swish_fwd",
+                               "batch_norm_bwd",       "batch_norm_relu_bwd",       "batch_norm_relu6_bwd",       "batch_norm_swish_bwd",
+                               "batch_norm_inference", "batch_norm_relu_inference", "batch_norm_relu6_inference", "batch_norm_swish_inference"};
 const char* const all_types[] = {"f32_f32_strict", "f16_f32_strict", "bf16_f32_strict"};
 // Odd channel counts, planes that are no multiple of the lanes, one chunk and several chunks that end inside images.
 const char* const shapes[] = {"mb2_c24_h7_w5", "mb3_c37_h9_w9", "mb1_c1_h1_w1", "mb5_c16_h12_w11", "mb2_c144_h3_w3"};
@@ -95,7 +97,7 @@ TEST(FixedOrderBatchNorm, BitsDoNotDependOnThreadsLayoutOrInstructionSet) {
 // E[x^2] - E[x]^2 in f32 would lose everything here: the mean is 4096, the deviation about 1. A chunk mean is rounded by up
 // to 2.4e-4 and stands some 0.1 from the mean, so each chunk may be off by 2 * 0.1 * 2.4e-4.
 TEST(FixedOrderBatchNorm, VarianceSurvivesALargeMean) {
-  const Problem problem = batch_norm_problem(false, false, 4, 16, 16, 16, "nhwc");
+  const Problem problem = batch_norm_problem(false, Activation::none, 4, 16, 16, 16, "nhwc");
   PlanRunner runner;
   auto plan = operation_named("batch_norm_fwd").find_provider("fixed_order")->plan(problem, {"fixed_order", "chunks", {}, {}}, runner.device()).value();
   std::vector<Tensor> inputs{runner.filled(plan->inputs()[0], {FillSpec::Kind::normal, 5, "x", 1.0, 1, 1.0}),
@@ -118,7 +120,7 @@ TEST(FixedOrderBatchNorm, VarianceSurvivesALargeMean) {
 TEST(BatchNormReference, GradientAgreesWithFiniteDifferences) {
   const int m = 12, channels = 3;
   PlanRunner runner;
-  const Problem problem = batch_norm_problem(true, false, 1, channels, 3, 4, "nhwc");
+  const Problem problem = batch_norm_problem(true, Activation::none, 1, channels, 3, 4, "nhwc");
   auto plan = operation_named("batch_norm_bwd").find_provider("fixed_order")->plan(problem, {"fixed_order", "chunks", {}, {}}, runner.device()).value();
   std::vector<Tensor> inputs;
   for (const auto& spec : plan->inputs()) inputs.push_back(runner.filled(spec, {FillSpec::Kind::normal, 11, spec.role, 1.0, 1, 1.0}));

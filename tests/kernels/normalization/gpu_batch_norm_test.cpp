@@ -97,6 +97,7 @@ TEST_P(GpuBatchNorm, ReplaysOfACaptureGiveTheSameBits) {
     const auto launched = run_case(*norm, problem, fixed, *device_, inputs), replayed = run_case(*norm, problem, fixed, *device_, inputs, 3, testing::How::captured);
     ASSERT_TRUE(launched && replayed) << (launched ? replayed.error().text : launched.error().text);
     EXPECT_EQ(to_hex(replayed->digest), to_hex(launched->digest)) << layout;
+    if (std::string(GetParam()).ends_with("inference")) continue;  // has no atomic form
     const auto atomic = run_case(*norm, problem, {"cuda", "atomic", {}, {}}, *device_, inputs, 3, testing::How::captured);
     ASSERT_TRUE(atomic) << atomic.error().text;
     const auto found = (*norm->reference(problem, inputs))->check({"cuda", "atomic", {}, {}}, atomic->outputs);
@@ -105,7 +106,9 @@ TEST_P(GpuBatchNorm, ReplaysOfACaptureGiveTheSameBits) {
 }
 
 INSTANTIATE_TEST_SUITE_P(BatchNorm, GpuBatchNorm,
-                         ::testing::Values("batch_norm_fwd", "batch_norm_bwd", "batch_norm_relu6_fwd", "batch_norm_relu6_bwd"),
+                         ::testing::Values("batch_norm_fwd", "batch_norm_relu_fwd", "batch_norm_relu6_fwd", "batch_norm_swish_fwd", "batch_norm_bwd",
+                                           "batch_norm_relu_bwd", "batch_norm_relu6_bwd", "batch_norm_swish_bwd", "batch_norm_inference",
+                                           "batch_norm_relu_inference", "batch_norm_relu6_inference", "batch_norm_swish_inference"),
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace

@@ -19,7 +19,7 @@ class CudnnBatchNorm : public ::testing::Test {
   }
   static cudnn::OperationGraph graph(const char* op, const std::string& types, const std::string& layout) {
     const auto p = parse_batch_norm({op, "mb32_c96_h56_w56", types, layout}).value();
-    auto made = normalization::norm_graph(p, p.relu6 && !p.backward, 16);
+    auto made = normalization::norm_graph(p, p.activation != Activation::none && !p.backward, 16);
     EXPECT_TRUE(made) << made.error().text;
     return made->graph;
   }

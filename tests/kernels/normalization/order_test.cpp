@@ -124,21 +124,28 @@ class GpuSimulation {
     for (std::int64_t c = 0; c < p.channels; ++c) {
       const auto s = meet_statistics(p.pixels(), [&](std::int64_t k) { return sums[place(k, c)]; }, [&](std::int64_t k) { return squares[place(k, c)]; });
       mean[c] = s.mean, variance[c] = s.variance;
-      const Affine affine = affine_of(gamma[c], beta[c], s.mean, s.variance, epsilon);
+    }
+    inference(x, gamma, beta, mean, variance, y);
+  }
+
+  void inference(const void* x, const float* gamma, const float* beta, const float* mean, const float* variance, Word* y) const {
+    for (std::int64_t c = 0; c < p.channels; ++c) {
+      const Affine affine = affine_of(gamma[c], beta[c], mean[c], variance[c], epsilon);
       for (std::int64_t pixel = 0; pixel < p.pixels(); ++pixel) {
         const std::int64_t at = memory.offset<ChannelsLast>(pixel, c);
         const float value = load(x, at) * affine.scale + affine.shift;
-        y[at] = Stored::store(p.relu6 ? clipped(value) : value);
+        y[at] = Stored::store(with_activation(p.activation, [&](auto is) { return activated<decltype(is)::value>(value); }));
       }
     }
   }
 
   void backward(const void* x, const void* dy, const float* mean, const float* variance, const float* gamma, const float* beta, Word* dx,
                 float* diff_gamma, float* diff_beta) const {
-    const auto affine = [&](std::int64_t c) { return affine_of(gamma[c], p.relu6 ? beta[c] : 0.0f, mean[c], variance[c], epsilon); };
+    const auto affine = [&](std::int64_t c) { return affine_of(gamma[c], p.activation != Activation::none ? beta[c] : 0.0f, mean[c], variance[c], epsilon); };
     const auto gradient = [&](std::int64_t c, std::int64_t at) {
       const float d = load(dy, at);
-      return p.relu6 ? masked(d, load(x, at) * affine(c).scale + affine(c).shift) : d;
+      const float y = load(x, at) * affine(c).scale + affine(c).shift;
+      return with_activation(p.activation, [&](auto is) { return through<decltype(is)::value>(d, y); });
     };
     std::vector<float> sums(static_cast<std::size_t>(chunk_count(p.pixels()) * p.channels)), products = sums;
     for (int which : {0, 1})
@@ -186,7 +193,9 @@ void expect_the_cpus_bits(const Operation& operation, const Problem& problem, co
   const GpuSimulation<ChannelsLast, Stored> gpu(p);
   auto* first = reinterpret_cast<typename Stored::Word*>(out[0].data());
   if (p.backward)
-    gpu.backward(in[0].data(), in[1].data(), values(2), values(3), values(4), p.relu6 ? values(5) : nullptr, first, results(1), results(2));
+    gpu.backward(in[0].data(), in[1].data(), values(2), values(3), values(4), p.activation != Activation::none ? values(5) : nullptr, first, results(1), results(2));
+  else if (p.inference)
+    gpu.inference(in[0].data(), values(1), values(2), values(3), values(4), first);
   else
     gpu.forward(in[0].data(), values(1), values(2), first, results(1), results(2));
   for (std::size_t i = 0; i < out.size(); ++i)
