@@ -3,6 +3,9 @@
 #include <cstring>
 
 #include "kernels/device/onednn.hpp"
+#include "kernels/device/reorder_cuda.hpp"
+#include "kernels/device/reorder_types.hpp"
+#include "kernels/tensor/layout_walk.hpp"
 
 namespace detbench {
 namespace {
@@ -10,62 +13,56 @@ namespace {
 constexpr std::size_t alignment = 64;
 std::size_t aligned(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
 
-/// Offset of an element = sum over dimensions of table[d][index[d]]: strides and inner blocks alike depend on one index
-/// each, so a layout of any kind is a sum of tables.
-using OffsetTables = std::array<std::vector<std::int64_t>, max_rank>;
+using reorder::Convert;
 
-OffsetTables tables_of(const TensorSpec& spec) {
-  OffsetTables tables;
-  for (std::size_t d = 0; d < max_rank; ++d) {
-    const std::int64_t size = d < spec.shape.size() ? spec.shape[d] : 1;
-    tables[d].assign(static_cast<std::size_t>(size), 0);
-    if (d >= spec.shape.size()) continue;
-    std::array<std::int64_t, max_rank> index{};
-    for (std::int64_t i = 0; i < size; ++i) {
-      index[d] = i;
-      tables[d][static_cast<std::size_t>(i)] = spec.layout.offset(index.data());
-    }
+/// Elements that one thread takes at a time: two buffers of them fit the first-level cache.
+constexpr std::int64_t chunk_elements = 2048;
+
+/// Canonical order in the middle: gather, convert, scatter, each a plain loop.
+template <class Conversion>
+void copy_elements(const LayoutWalk& from, const LayoutWalk& to, const void* source, void* target) {
+  using Source = typename reorder::ConversionTypes<Conversion>::Source;
+  using Target = typename reorder::ConversionTypes<Conversion>::Target;
+  const std::int64_t n = from.elements();
+#pragma omp parallel for schedule(static)
+  for (std::int64_t first = 0; first < n; first += chunk_elements) {
+    const std::int64_t count = std::min(chunk_elements, n - first);
+    Source in[chunk_elements];
+    Target out[chunk_elements];
+    gather(from, sizeof(Source), source, first, count, in);
+    for (std::int64_t i = 0; i < count; ++i) out[i] = Conversion{}(in[i]);
+    scatter(to, sizeof(Target), target, first, count, out);
   }
-  return tables;
 }
 
-template <class Word>
-void copy_elements(const OffsetTables& from, const OffsetTables& to, const Word* source, Word* target) {
-  const auto n0 = static_cast<std::int64_t>(from[0].size()), n1 = static_cast<std::int64_t>(from[1].size());
-#pragma omp parallel for collapse(2) schedule(static)
-  for (std::int64_t i0 = 0; i0 < n0; ++i0)
-    for (std::int64_t i1 = 0; i1 < n1; ++i1)
-      for (std::size_t i2 = 0; i2 < from[2].size(); ++i2)
-        for (std::size_t i3 = 0; i3 < from[3].size(); ++i3) {
-          const std::int64_t f = from[0][i0] + from[1][i1] + from[2][i2] + from[3][i3];
-          const std::int64_t t = to[0][i0] + to[1][i1] + to[2][i2] + to[3][i3];
-          for (std::size_t i4 = 0; i4 < from[4].size(); ++i4) target[t + to[4][i4]] = source[f + from[4][i4]];
-        }
+/// Memory that lies alike, padding included: zero stays zero.
+template <class Conversion>
+void convert_memory(std::int64_t n, const void* source, void* target) {
+  const auto* in = static_cast<const typename reorder::ConversionTypes<Conversion>::Source*>(source);
+  auto* out = static_cast<typename reorder::ConversionTypes<Conversion>::Target*>(target);
+#pragma omp parallel for simd schedule(static)
+  for (std::int64_t i = 0; i < n; ++i) out[i] = Conversion{}(in[i]);
 }
 
 class ReorderOp final : public Op {
  public:
-  ReorderOp(const OffsetTables& from, const OffsetTables& to, Tensor source, Tensor target)
-      : from_(from), to_(to), source_(std::move(source)), target_(std::move(target)) {}
+  ReorderOp(Tensor source, Tensor target) : from_(source.spec), to_(target.spec), source_(std::move(source)), target_(std::move(target)) {}
   Status enqueue() override {
-    // Only a padded target has elements that the copy does not write.
-    if (target_.spec.layout.elements != element_count(target_.spec.shape))
-      std::memset(target_.region.data, 0, target_.spec.bytes());
-    switch (size_of(target_.spec.type)) {
-      case 1: run<std::uint8_t>(); break;
-      case 2: run<std::uint16_t>(); break;
-      case 4: run<std::uint32_t>(); break;
-      default: run<std::uint64_t>(); break;
-    }
+    const void* source = source_.region.data;
+    void* target = target_.region.data;
+    const TensorSpec &from = source_.spec, &to = target_.spec;
+    reorder::with_conversion(from.type, to.type, [&](auto conversion) {
+      using Conversion = decltype(conversion);
+      if (reorder::same_places(from, to)) return convert_memory<Conversion>(to.layout.elements, source, target);
+      // Only a padded target has elements that the copy does not write.
+      if (to.layout.elements != element_count(to.shape)) std::memset(target, 0, to.bytes());
+      copy_elements<Conversion>(from_, to_, source, target);
+    });
     return {};
   }
 
  private:
-  template <class Word>
-  void run() {
-    copy_elements(from_, to_, static_cast<const Word*>(source_.region.data), static_cast<Word*>(target_.region.data));
-  }
-  OffsetTables from_, to_;
+  LayoutWalk from_, to_;
   Tensor source_, target_;
 };
 
@@ -75,9 +72,11 @@ class ReorderPlan final : public Plan {
   const std::vector<TensorSpec>& inputs() const override { return inputs_; }
   const std::vector<TensorSpec>& outputs() const override { return outputs_; }
   Result<std::unique_ptr<Op>> bind(std::span<const Tensor> inputs, std::span<const Tensor> outputs, Region,
-                                   Stream&) override {
+                                   Stream& stream) override {
     if (inputs.size() != 1 || outputs.size() != 1) return failure("a reorder has one input and one output");
-    return std::make_unique<ReorderOp>(tables_of(inputs_[0]), tables_of(outputs_[0]), inputs[0], outputs[0]);
+    const Tensor source{inputs_[0], inputs[0].region}, target{outputs_[0], outputs[0].region};
+    if (stream.native() != nullptr) return reorder::bind_cuda_reorder(source, target, stream);
+    return std::make_unique<ReorderOp>(source, target);
   }
   std::map<std::string, std::string> notes() const override { return {{"implementation", "own"}}; }
 
@@ -86,10 +85,12 @@ class ReorderPlan final : public Plan {
 };
 
 Status check_pair(const TensorSpec& from, const TensorSpec& to, Device& device) {
-  if (from.shape != to.shape || from.type != to.type)
-    return failure("a reorder keeps shape and type: " + from.role + " and " + to.role + " differ");
+  if (from.shape != to.shape) return failure("a reorder keeps the shape: those of " + from.role + " and " + to.role + " differ");
+  if (from.type != to.type && !(reorder::is_converted(from.type) && reorder::is_converted(to.type)))
+    return failure("a reorder does not turn " + std::string(to_text(from.type)) + " into " + std::string(to_text(to.type)) +
+                   "; it knows f32, f64, f16 and bf16");
   if (from.shape.size() > max_rank) return unsupported("a reorder of more than five dimensions");
-  if (device.kind() != DeviceKind::cpu) return unsupported("reorders between layouts run on the CPU only");
+  if (device.kind() == DeviceKind::cuda) return reorder::check_cuda_reorder(from, to);
   return {};
 }
 
@@ -207,9 +208,7 @@ class WithReorders final : public Plan {
 
 }  // namespace
 
-bool same_layout(const TensorSpec& a, const TensorSpec& b) {
-  return a.type == b.type && a.shape == b.shape && (a.layout == b.layout || (a.is_canonical() && b.is_canonical()));
-}
+bool same_layout(const TensorSpec& a, const TensorSpec& b) { return a.type == b.type && reorder::same_places(a, b); }
 
 Result<std::unique_ptr<Plan>> plan_own_reorder(const TensorSpec& from, const TensorSpec& to, Device& device) {
   if (auto status = check_pair(from, to, device); !status) return tl::unexpected(status.error());
@@ -218,7 +217,9 @@ Result<std::unique_ptr<Plan>> plan_own_reorder(const TensorSpec& from, const Ten
 
 Result<std::unique_ptr<Plan>> plan_reorder(const TensorSpec& from, const TensorSpec& to, Device& device) {
   if (auto status = check_pair(from, to, device); !status) return tl::unexpected(status.error());
-  if (auto plan = plan_onednn_reorder(from, to, device); plan) return plan;
+  // oneDNN rounds as the processor's own conversions do, and some of those flush denormals.
+  if (from.type == to.type)
+    if (auto plan = plan_onednn_reorder(from, to, device); plan) return plan;
   return std::make_unique<ReorderPlan>(from, to);
 }
 

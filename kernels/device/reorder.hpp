@@ -8,9 +8,11 @@
 
 namespace detbench {
 
-/// A plan with one input and one output of equal shape and type: copies the tensor from layout to layout; padding of
-/// the target becomes zero. oneDNN's reorder where there is one, else our own; bits are never changed, so which of the
-/// two runs does not matter to an answer. Errors: shapes or types differ; a device other than the CPU.
+/// A plan with one input and one output of equal shape: copies the tensor from layout to layout; padding of the target
+/// becomes zero. Of one type: oneDNN's reorder where there is one, else our own; bits are never changed, so which of the two
+/// runs does not matter to an answer. From type to type (f32, f64, f16, bf16): our own, each element rounded once to nearest
+/// even. On a GPU: our own, the same bits. Errors: shapes differ; a type that cannot be converted; on a GPU a layout of
+/// more blocks than LayoutIndex::max_blocks.
 Result<std::unique_ptr<Plan>> plan_reorder(const TensorSpec& from, const TensorSpec& to, Device& device);
 
 /// Our own copy, whatever the library offers (the fallback of plan_reorder; public for its tests).

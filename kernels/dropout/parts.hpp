@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/dropout/mask.hpp"
+#include "kernels/dropout/step_dropout.hpp"
 #include "kernels/simple_operation.hpp"
 
 namespace detbench::dropout {
@@ -20,6 +21,8 @@ Result<DropoutProblem> parse_dropout_problem(const Problem& problem);
 
 /// A reason where the build has no CUDA.
 Result<SimplePlanParts> cuda_dropout_parts(const DropoutProblem& problem);
+/// `parts` come with inputs and outputs.
+Result<SimplePlanParts> cuda_step_dropout_parts(SimplePlanParts parts, const StepDropout& dropout);
 std::unique_ptr<Provider> make_cudnn_legacy_dropout_provider();
 
 }  // namespace detbench::dropout
