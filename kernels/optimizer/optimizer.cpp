@@ -85,7 +85,7 @@ SimplePlanParts cpu_parts(const Request& request) {
   for (const auto& slot : optimizer_slot_names(request.spec)) add(parts.inputs, slot), add(parts.outputs, slot);
   if (request.table_steps > 0) add_one("rates", DataType::f32, 2 * request.table_steps), add_one("step", DataType::i32, 1);
   if (request.loss_scaled) add_one("loss_scale", DataType::f32, 1), add_one("finite", DataType::i32, 1);
-  parts.run = [request, pieces = training::pieces_of(request.elements)](std::span<const Tensor> in, std::span<const Tensor> out, Region) {
+  parts.run = [request, pieces = training::pieces_of(request.elements, training::thread_piece)](std::span<const Tensor> in, std::span<const Tensor> out, Region) {
     with_rule(request.spec, [&](const auto& rule) { run_rule(rule, request, pieces, in, out); });
   };
   return parts;

@@ -30,7 +30,7 @@ Result<std::unique_ptr<Plan>> plan_all_finite(const std::vector<std::int64_t>& e
   for (const auto n : elements) parts.inputs.push_back(training::vector_spec("gradient", DataType::f32, n));
   parts.outputs = {training::vector_spec("finite", DataType::i32, 1)};
   parts.alignment_bytes = sizeof(float);
-  parts.run = [pieces = training::pieces_of(elements)](std::span<const Tensor> in, std::span<const Tensor> out, Region) {
+  parts.run = [pieces = training::pieces_of(elements, training::thread_piece)](std::span<const Tensor> in, std::span<const Tensor> out, Region) {
     int finite = 1;
     const auto count = static_cast<std::int64_t>(pieces.size());
 #pragma omp parallel for schedule(dynamic) reduction(& : finite)

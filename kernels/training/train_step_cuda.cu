@@ -85,7 +85,7 @@ Result<SimplePlanParts> cuda_loss_scale_parts(SimplePlanParts parts, const LossS
 }
 
 Result<SimplePlanParts> cuda_all_finite_parts(SimplePlanParts parts, const std::vector<std::int64_t>& elements, Device& device) {
-  parts.bind = [pieces = pieces_of(elements), &device](std::span<const Tensor> in, std::span<const Tensor> out, Region,
+  parts.bind = [pieces = pieces_of(elements, block_piece), &device](std::span<const Tensor> in, std::span<const Tensor> out, Region,
                                                        Stream& stream) -> Result<std::unique_ptr<Op>> {
     std::vector<const float*> tensors;
     for (const auto& t : in) tensors.push_back(static_cast<const float*>(t.region.data));
@@ -109,7 +109,7 @@ Result<SimplePlanParts> cuda_moving_statistics_parts(SimplePlanParts parts, cons
                                                      Device& device) {
   std::vector<std::int64_t> elements;  // mean and variance of each layer
   for (const auto n : channels) elements.insert(elements.end(), 2, n);
-  parts.bind = [pieces = pieces_of(elements), average, &device](std::span<const Tensor> in, std::span<const Tensor> out, Region,
+  parts.bind = [pieces = pieces_of(elements, block_piece), average, &device](std::span<const Tensor> in, std::span<const Tensor> out, Region,
                                                                 Stream& stream) -> Result<std::unique_ptr<Op>> {
     std::vector<StatisticsRow> rows;
     for (std::size_t i = 0; i < in.size(); ++i) rows.push_back({static_cast<const float*>(in[i].region.data), static_cast<float*>(out[i].region.data)});
