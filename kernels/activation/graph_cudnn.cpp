@@ -8,15 +8,20 @@ namespace {
 
 cudnn::Pointwise operation_of(Kind kind) {
   cudnn::Pointwise p;
-  switch (kind) {
-    case Kind::relu6_forward: p.mode = CUDNN_POINTWISE_RELU_FWD; break;
-    case Kind::relu6_backward: p.mode = CUDNN_POINTWISE_RELU_BWD; break;
-    case Kind::swish_forward: p.mode = CUDNN_POINTWISE_SWISH_FWD; break;
-    case Kind::swish_backward: p.mode = CUDNN_POINTWISE_SWISH_BWD; break;
-    case Kind::sum: p.mode = CUDNN_POINTWISE_ADD; break;
+  switch (kind.activation) {
+    case Activation::relu:
+    case Activation::relu6:
+      p.mode = kind.backward ? CUDNN_POINTWISE_RELU_BWD : CUDNN_POINTWISE_RELU_FWD;
+      p.relu_lower_clip = 0.0;
+      if (kind.activation == Activation::relu6) p.relu_upper_clip = 6.0;
+      break;
+    case Activation::swish:
+      p.mode = kind.backward ? CUDNN_POINTWISE_SWISH_BWD : CUDNN_POINTWISE_SWISH_FWD;
+      p.swish_beta = 1.0;
+      break;
+    case Activation::sigmoid: p.mode = kind.backward ? CUDNN_POINTWISE_SIGMOID_BWD : CUDNN_POINTWISE_SIGMOID_FWD; break;
+    case Activation::none: p.mode = CUDNN_POINTWISE_ADD; break;
   }
-  if (kind == Kind::relu6_forward || kind == Kind::relu6_backward) p.relu_lower_clip = 0.0, p.relu_upper_clip = 6.0;
-  if (kind == Kind::swish_forward || kind == Kind::swish_backward) p.swish_beta = 1.0;
   return p;
 }
 
@@ -30,13 +35,13 @@ Result<cudnn::GraphProblem> pointwise_graph(Kind kind, const SimplePlanParts& sp
   };
   const TensorSpec &a = specs.inputs[0], &out = specs.outputs[0];
   std::vector<cudnn::GraphSide> inputs{{a, 1}};
-  if (kind == Kind::sum)
+  if (kind.is_sum())
     builder->pointwise(operation_of(kind), side(1, a), side(2, specs.inputs[1]), side(3, out));
-  else if (has_two_inputs(kind))
+  else if (kind.has_two_inputs())
     builder->pointwise_backward(operation_of(kind), side(1, a), side(2, specs.inputs[1]), side(3, out));
   else
     builder->pointwise(operation_of(kind), side(1, a), {}, side(3, out));
-  if (has_two_inputs(kind)) inputs.push_back({specs.inputs[1], 2});
+  if (kind.has_two_inputs()) inputs.push_back({specs.inputs[1], 2});
   auto graph = builder->build();
   if (!graph) return tl::unexpected(graph.error());
   return cudnn::graph_problem(std::move(*graph), inputs, {{out, 3}}, alignment_bytes);

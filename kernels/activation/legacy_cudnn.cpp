@@ -1,4 +1,4 @@
-// cuDNN's legacy activations: a clipped ReLU with ceiling 6, and swish. Their backward passes want the forward's answer beside
+// cuDNN's legacy activations. Their backward passes want the forward's answer beside
 // its input: reset() puts it into the workspace, untimed, as a training step has it.
 #include "kernels/activation/parts.hpp"
 #include "kernels/cudnn/legacy_descriptor.hpp"
@@ -16,10 +16,13 @@ struct Descriptors {
 Result<Descriptors> describe(const cudnn::Library& library, Kind kind, const TensorSpec& spec) {
   auto activation = cudnn::make_owned(library, library.cudnnCreateActivationDescriptor, library.cudnnDestroyActivationDescriptor);
   if (!activation) return tl::unexpected(activation.error());
-  const bool swish = kind == Kind::swish_forward || kind == Kind::swish_backward;
-  DETBENCH_CUDNN_TRY(library, cudnnSetActivationDescriptor(activation->get(), swish ? CUDNN_ACTIVATION_SWISH : CUDNN_ACTIVATION_CLIPPED_RELU,
-                                                           CUDNN_PROPAGATE_NAN, swish ? 0.0 : 6.0));
-  if (swish) DETBENCH_CUDNN_TRY(library, cudnnSetActivationDescriptorSwishBeta(activation->get(), 1.0));
+  const bool clips = kind.activation == Activation::relu6;
+  const auto mode = kind.activation == Activation::relu    ? CUDNN_ACTIVATION_RELU
+                    : clips                                ? CUDNN_ACTIVATION_CLIPPED_RELU
+                    : kind.activation == Activation::swish ? CUDNN_ACTIVATION_SWISH
+                                                           : CUDNN_ACTIVATION_SIGMOID;
+  DETBENCH_CUDNN_TRY(library, cudnnSetActivationDescriptor(activation->get(), mode, CUDNN_PROPAGATE_NAN, clips ? 6.0 : 0.0));
+  if (kind.activation == Activation::swish) DETBENCH_CUDNN_TRY(library, cudnnSetActivationDescriptorSwishBeta(activation->get(), 1.0));
   auto tensor = cudnn::make_legacy_tensor(library, spec);
   if (!tensor) return tl::unexpected(tensor.error());
   return Descriptors{*activation, *tensor};
@@ -39,11 +42,13 @@ Status backward(const cudnn::Library& library, cudnnHandle_t handle, const Descr
 }
 
 Result<SimplePlanParts> parts_of(Kind kind, SimplePlanParts parts, Device& device) {
+  if (kind.backward && !kind.is_exact() && parts.inputs[0].type != DataType::f32)
+    return unsupported("cuDNN's legacy gradient reads the forward's answer, which was rounded to 16 bits: another computation than this operation's");
   auto library = cudnn::library();
   if (!library) return tl::unexpected(library.error());
   auto descriptors = describe(**library, kind, parts.inputs[0]);
   if (!descriptors) return tl::unexpected(descriptors.error());
-  const bool is_backward = has_two_inputs(kind);
+  const bool is_backward = kind.backward;
   parts.workspace_bytes = is_backward ? parts.inputs[0].bytes() : 0;
   parts.alignment_bytes = 16;
   parts.bind = [&device, lib = *library, d = *descriptors, is_backward](std::span<const Tensor> in, std::span<const Tensor> out, Region workspace,
@@ -62,7 +67,7 @@ Result<SimplePlanParts> parts_of(Kind kind, SimplePlanParts parts, Device& devic
 }  // namespace
 
 std::unique_ptr<Provider> make_cudnn_legacy_activation_provider(Kind kind, Specs specs) {
-  const char* name = kind == Kind::swish_forward || kind == Kind::swish_backward ? "swish" : "clipped_relu";
+  const std::string name(kind.activation == Activation::relu6 ? "clipped_relu" : to_text(kind.activation));
   return std::make_unique<cudnn::CudnnLegacyProvider>(std::vector<SimpleAlgorithm>{
       {name, cudnn::documented_claim(false), false, [kind, specs](const Problem& problem, Device& device) -> Result<SimplePlanParts> {
          auto parts = specs(problem);

@@ -3,6 +3,6 @@
 
 namespace detbench::activation {
 
-std::unique_ptr<Provider> make_onednn_swish_provider(Kind, Specs) { return make_absent_provider("onednn", onednn_absent_reason); }
+std::unique_ptr<Provider> make_onednn_eltwise_provider(Kind, Specs) { return make_absent_provider("onednn", onednn_absent_reason); }
 
 }  // namespace detbench::activation

@@ -20,14 +20,15 @@ TEST(PointwiseGraphs, AreStatedAndListed) {
   SimplePlanParts specs;
   for (const char* role : {"a", "b"}) specs.inputs.push_back({role, DataType::f32, shape, canonical_layout(shape)});
   specs.outputs.push_back({"out", DataType::f32, shape, canonical_layout(shape)});
-  for (const Kind kind : {Kind::relu6_forward, Kind::relu6_backward, Kind::swish_forward, Kind::swish_backward, Kind::sum}) {
+  for (const Kind kind : {Kind{Activation::relu, false}, {Activation::relu, true}, {Activation::relu6, false}, {Activation::relu6, true}, {Activation::swish, false},
+                          {Activation::swish, true}, {Activation::sigmoid, false}, {Activation::sigmoid, true}, {Activation::none, false}}) {
     auto graph = activation::pointwise_graph(kind, specs, 16);
-    ASSERT_TRUE(graph) << static_cast<int>(kind) << ": " << graph.error().text;
-    EXPECT_EQ(graph->inputs.size(), activation::has_two_inputs(kind) ? 2u : 1u);
+    ASSERT_TRUE(graph) << to_text(kind.activation) << ": " << graph.error().text;
+    EXPECT_EQ(graph->inputs.size(), kind.has_two_inputs() ? 2u : 1u);
     EXPECT_EQ(graph->alignments.size(), graph->inputs.size() + 1);
     const auto found = cudnn::search(graph->graph, *target, {});
     ASSERT_TRUE(found) << found.error().text;
-    EXPECT_FALSE(found->engines.empty()) << "kind " << static_cast<int>(kind);
+    EXPECT_FALSE(found->engines.empty()) << to_text(kind.activation) << kind.backward;
     for (const auto& candidate : found->candidates) {
       const Offer offer = cudnn::make_offer(*found, candidate, {});
       const auto parsed = parse_case_id("x/y1/f32/z/" + algorithm_id(offer.algorithm));
