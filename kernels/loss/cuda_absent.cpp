@@ -7,7 +7,7 @@ tl::unexpected<Reason> absent() { return unsupported("this build has no CUDA too
 
 }  // namespace
 
-Result<SimplePlanParts> cuda_cross_entropy_parts(SimplePlanParts, bool) { return absent(); }
+Result<SimplePlanParts> cuda_cross_entropy_parts(SimplePlanParts, const Smoothing&, bool) { return absent(); }
 Result<SimplePlanParts> cuda_softmax_parts(SimplePlanParts, bool, bool) { return absent(); }
 
 }  // namespace detbench::rows

@@ -1,12 +1,13 @@
 // Who answers the operations over rows.
 #pragma once
 
+#include "kernels/loss/rows.hpp"
 #include "kernels/simple_operation.hpp"
 
 namespace detbench::rows {
 
 // Ours on a GPU: `parts` come with inputs and outputs. A reason where the build has no CUDA.
-Result<SimplePlanParts> cuda_cross_entropy_parts(SimplePlanParts parts, bool atomic);
+Result<SimplePlanParts> cuda_cross_entropy_parts(SimplePlanParts parts, const Smoothing& smoothing, bool atomic);
 Result<SimplePlanParts> cuda_softmax_parts(SimplePlanParts parts, bool backward, bool log);
 
 /// Inputs and outputs of a problem; the error of a malformed one.

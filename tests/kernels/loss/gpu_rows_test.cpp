@@ -21,11 +21,12 @@ TEST_F(GpuRows, EverySoftmaxIsAcceptedAndOursHasTheCpusBits) {
 TEST_F(GpuRows, CrossEntropyIsAcceptedAndOursHasTheCpusBits) {
   const auto operation = make_softmax_cross_entropy_operation();
   for (const auto& [n, k] : {std::pair{8, 1000}, {1, 1}, {3, 2}, {517, 37}, {33, 10}})
-    for (const auto fill : {InputFill::rounding, InputFill::wide}) {
-      const Problem problem = softmax_cross_entropy_problem(n, k);
-      EXPECT_EQ(testing::verify_offers(*operation, problem, {fill, 5}, *device_), 2);
-      testing::expect_cpu_bits(*operation, problem, "fixed_order:lanes", {fill, 5}, *device_);
-    }
+    for (const auto fill : {InputFill::rounding, InputFill::wide})
+      for (const double smoothing : {0.0, 0.1}) {
+        const Problem problem = softmax_cross_entropy_problem(n, k, smoothing);
+        EXPECT_EQ(testing::verify_offers(*operation, problem, {fill, 5}, *device_), 2);
+        testing::expect_cpu_bits(*operation, problem, "fixed_order:lanes", {fill, 5}, *device_);
+      }
 }
 
 }  // namespace
