@@ -27,7 +27,7 @@ std::vector<LayerProblem> matmul_problems(const Network& network, std::int64_t b
     if (!is_product(l)) continue;
     const std::int64_t pixels = l.kind == LayerKind::dense ? batch : batch * l.out.height * l.out.width, ic = l.in.channels, oc = l.out.channels;
     add(all, pixels, oc, ic, types, "nt", l.name + "/fwd");
-    if (l.inputs[0] != 0) add(all, pixels, ic, oc, types, "nn", l.name + "/dgrad");
+    if (network.needs_gradient(l.inputs[0])) add(all, pixels, ic, oc, types, "nn", l.name + "/dgrad");
     add(all, oc, ic, pixels, types, "tn", l.name + "/wgrad");
   }
   return all;

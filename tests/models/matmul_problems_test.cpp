@@ -6,6 +6,7 @@
 #include <set>
 
 #include "kernels/matmul/matmul_operation.hpp"
+#include "models/catalog.hpp"
 #include "models/mobilenet_v2.hpp"
 
 namespace detbench {
@@ -38,6 +39,13 @@ TEST(MatmulProblems, AreTheNetworksOneByOneConvolutionsAndItsClassifier) {
   const auto* shared = find(problems, "matmul/m6272_n64_k384/f32_f32_strict/nt");
   ASSERT_NE(shared, nullptr);
   EXPECT_EQ(shared->layers.size(), 3u);
+}
+
+// Squeeze-excite's products have as many rows as the batch has images.
+TEST(MatmulProblems, HoldSqueezeExcite) {
+  const auto problems = matmul_problems(make_network("efficientnet_b0", 224, 1000).value(), 32, "f32_f32_strict");
+  for (const char* id : {"matmul/m32_n28_k672/f32_f32_strict/nt", "matmul/m32_n672_k28/f32_f32_strict/nt", "matmul/m28_n672_k32/f32_f32_strict/tn"})
+    EXPECT_NE(find(problems, id), nullptr) << id;
 }
 
 TEST(SplitKProblems, AreDistinctWellFormedAndLong) {
