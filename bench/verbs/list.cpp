@@ -24,7 +24,9 @@ Verb add_list_verb(CLI::App& program) {
   app->add_option("--search", options->search, "tiers of GPU libraries' configurations: t0,t1,t2,t3 or all");
   app->add_option("--selections", options->selections, "policy files for train steps");
   app->add_flag("--problems", options->problems, "the problems alone, without asking any library");
-  return [options]() -> int {
+  const auto listing = add_list_models(*app);
+  return [options, listing]() -> int {
+    if (listing.app->parsed()) return listing.run();
     auto filter = Filter::parse(options->filter);
     if (!filter) return fail(filter.error());
     auto profile = profile_of(options->profile, options->backend, options->search);

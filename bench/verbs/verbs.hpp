@@ -17,9 +17,17 @@ using Verb = std::function<int()>;
 Verb add_env_verb(CLI::App& program);
 Verb add_list_verb(CLI::App& program);
 Verb add_run_verb(CLI::App& program);
+Verb add_step_verb(CLI::App& program);
 Verb add_report_verb(CLI::App& program);
 Verb add_catalog_verb(CLI::App& program);
 Verb add_worker_verb(CLI::App& program);
+
+/// `list models`, a subcommand of `list`, and what runs it.
+struct ListModels {
+  CLI::App* app;
+  Verb run;
+};
+ListModels add_list_models(CLI::App& list);
 
 /// Prints "detbench: <text>" on stderr, in one line, and gives the exit code that fits the kind of reason.
 int fail(const Reason& reason);

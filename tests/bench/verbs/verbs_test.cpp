@@ -68,6 +68,9 @@ TEST_F(VerbsTest, NonsenseGivesOneLineAndExitCodeTwo) {
       "run --benchmark_repetitions=3 --out " + at("x"),
       "run --no_such_option --out " + at("x"),
       "list nonsense",
+      "list models efficientnet_b9",
+      "list models --classes 0",
+      "list models small_cnn --pixels 2",
       "report " + at("missing.json") + " --out " + at("r"),
       "report " + at("empty.json") + " --out " + at("r"),
       "report " + at("truncated.json") + " --out " + at("r"),
@@ -85,11 +88,31 @@ TEST_F(VerbsTest, NonsenseGivesOneLineAndExitCodeTwo) {
 }
 
 TEST_F(VerbsTest, EveryVerbHasHelpWithAnExample) {
-  for (const char* verb : {"env", "list", "run", "report"}) {
+  for (const char* verb : {"env", "list", "list models", "run", "report"}) {
     const auto outcome = detbench(std::string(verb) + " --help");
     EXPECT_EQ(outcome.code, 0);
     EXPECT_NE(outcome.text.find("Example"), std::string::npos) << verb;
   }
+}
+
+TEST_F(VerbsTest, ModelsAreListedWithTheirNumbers) {
+  const auto listed = detbench("list models");
+  ASSERT_EQ(listed.code, 0) << listed.text;
+  EXPECT_EQ(std::count(listed.text.begin(), listed.text.end(), '\n'), 1 + 13 + 6 + 2) << listed.text;
+  const auto row = [](const std::string& text, const std::string& model) {
+    const auto at = text.find("\n" + model + " ");
+    return at == std::string::npos ? std::string() : text.substr(at + 1, text.find('\n', at + 1) - at - 1);
+  };
+  const auto holds = [](const std::string& line, std::initializer_list<const char*> words) {
+    for (const char* word : words) EXPECT_NE((line + " ").find(" " + std::string(word) + " "), std::string::npos) << word << " in: " << line;
+  };
+  holds(row(listed.text, "efficientnet_b0"), {"224x224x3", "1000", "16", "5,288,548", "42,023", "5,330,571", "385.8"});
+  holds(row(listed.text, "mobilenet_v2_alpha1.0"), {"17", "3,504,872", "34,112", "3,538,984", "300.8"});
+  holds(row(listed.text, "small_dense"), {"1x1x32", "10", "0", "5,514", "0.0"});
+  const auto chosen = detbench("list models mobilenet_v2_alpha0.6 efficientnet_lite0 --pixels 97 --classes 7");
+  ASSERT_EQ(chosen.code, 0) << chosen.text;
+  EXPECT_EQ(std::count(chosen.text.begin(), chosen.text.end(), '\n'), 3) << chosen.text;
+  holds(row(chosen.text, "mobilenet_v2_alpha0.6"), {"97x97x3", "7"});
 }
 
 TEST_F(VerbsTest, EnvironmentNamesNoHostAndNoUser) {
