@@ -1,13 +1,13 @@
 # detbench_module(name [DEPENDS target...]): a static library of every source of the current folder.
 # Optional libraries show in file names, so that no function holds an #ifdef (DESIGN section 3): `onednn.cpp` or
 # `*_onednn.cpp` is built where oneDNN was found and `onednn_absent.cpp` or `*_onednn_absent.cpp` where it was not;
-# likewise `tbb`, `cudnn`, `cublas`, and `cuda` together with every .cu file. The absent half answers with the reason.
+# likewise `tbb`, `jpeg`, `png`, `cudnn`, `cublas`, and `cuda` together with every .cu file. The absent half answers with the reason.
 # cuDNN and cuBLAS are needed as headers only: they are loaded when the program runs (kernels/device/dynamic_library.hpp).
 
 function(detbench_sources out)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   file(GLOB cuda_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cu)
-  foreach(library ONEDNN TBB CUDA CUDNN CUBLAS)
+  foreach(library ONEDNN TBB JPEG PNG CUDA CUDNN CUBLAS)
     string(TOLOWER ${library} word)
     if(DETBENCH_HAS_${library})
       list(FILTER sources EXCLUDE REGEX "/([a-z0-9_]*_)?${word}_absent\\.cpp$")

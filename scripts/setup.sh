@@ -33,6 +33,8 @@ required=(
 optional=(
   "libdnnl-dev:the provider onednn"
   "libtbb-dev:the reductions that need TBB"
+  "libjpeg-dev:training on folders of JPEG files"
+  "libpng-dev:training on folders of PNG files"
   "python3:static charts and schema validation"
   "python3-venv:static charts and schema validation"
   "ca-certificates:downloads from PyPI"

@@ -115,13 +115,16 @@ DETBENCH_HOST_DEVICE inline Angle reduce_large_angle(float x) {
   const bool negative = bits >> 31;
   return {negative ? -r : r, static_cast<std::uint32_t>(negative ? 4 - quadrant : quadrant) & 3u};
 }
+/// For |x| <= 2^20.
+DETBENCH_HOST_DEVICE inline Angle reduce_angle(double x) {
+  const double shifted = x * 0x1.45f306dc9c883p-1 + 0x1.8p+52, n = shifted - 0x1.8p+52;
+  // pi/2 in three parts of 33 bits: products with |n| < 2^20 are exact.
+  const double r = ((x - n * 0x1.921fb544p+0) - n * 0x1.0b4611a6p-34) - n * 0x1.3198a2e037073p-69;
+  return {r, static_cast<std::uint32_t>(double_bits(shifted)) & 3u};
+}
 DETBENCH_HOST_DEVICE inline Angle reduce_angle(float x) {
   const double d = x;
-  if (d > 1048576.0 || d < -1048576.0) return reduce_large_angle(x);
-  const double shifted = d * 0x1.45f306dc9c883p-1 + 0x1.8p+52, n = shifted - 0x1.8p+52;
-  // pi/2 in three parts of 33 bits: products with |n| < 2^20 are exact.
-  const double r = ((d - n * 0x1.921fb544p+0) - n * 0x1.0b4611a6p-34) - n * 0x1.3198a2e037073p-69;
-  return {r, static_cast<std::uint32_t>(double_bits(shifted)) & 3u};
+  return d > 1048576.0 || d < -1048576.0 ? reduce_large_angle(x) : reduce_angle(d);
 }
 /// Taylor series; for |r| <= 0.786 the remainders are below 2^-52 of the value.
 DETBENCH_HOST_DEVICE inline double sin_series(double r) {
@@ -234,6 +237,21 @@ DETBENCH_HOST_DEVICE inline float cos(float x) {
   if (!(x - x == 0.0f)) return detail::quiet_nan();
   const detail::Angle a = detail::reduce_angle(x);
   return detail::sin_of_quadrant(a.r, a.quadrant + 1u);
+}
+
+/// Sine and cosine of radians in f64, off by less than 2.5 ULP, for |x| <= 2^20; NaN beyond.
+DETBENCH_HOST_DEVICE inline double sin(double x) {
+  if (!(x <= 1048576.0 && x >= -1048576.0)) return detail::quiet_nan64();
+  if (x == 0.0) return x;  // keeps the sign of zero
+  const detail::Angle a = detail::reduce_angle(x);
+  const double value = a.quadrant & 1u ? detail::cos_series(a.r) : detail::sin_series(a.r);
+  return a.quadrant & 2u ? -value : value;
+}
+DETBENCH_HOST_DEVICE inline double cos(double x) {
+  if (!(x <= 1048576.0 && x >= -1048576.0)) return detail::quiet_nan64();
+  const detail::Angle a = detail::reduce_angle(x);
+  const double value = a.quadrant & 1u ? detail::sin_series(a.r) : detail::cos_series(a.r);
+  return (a.quadrant + 1u) & 2u ? -value : value;
 }
 
 /// x^y with the special cases of C (Annex F).

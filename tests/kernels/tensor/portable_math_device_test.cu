@@ -24,7 +24,13 @@ __host__ __device__ float evaluate(int function, float x, float y) {
   }
 }
 __host__ __device__ double evaluate64(int function, double x) {
-  return function == 0 ? portable::exp(x) : function == 1 ? portable::log(x) : portable::normal_quantile(x);
+  switch (function) {
+    case 0: return portable::exp(x);
+    case 1: return portable::log(x);
+    case 2: return portable::normal_quantile(x);
+    case 3: return portable::sin(x);
+    default: return portable::cos(x);
+  }
 }
 
 __global__ void evaluate_all(int function, const float* x, const float* y, float* out, int n) {
@@ -94,7 +100,7 @@ TEST_F(PortableMathOnDevice, F64FunctionsHaveTheHostsBits) {
   }
   const int n = static_cast<int>(x.size());
   const OnDevice<double> device_x(x), device_out(x.size());
-  for (int function = 0; function < 3; ++function) {
+  for (int function = 0; function < 5; ++function) {
     evaluate_all64<<<(n + 255) / 256, 256>>>(function, device_x.get(), device_out.get(), n);
     ASSERT_EQ(cudaGetLastError(), cudaSuccess);
     const std::vector<double> out = device_out.read(x.size());
