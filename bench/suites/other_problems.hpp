@@ -17,9 +17,10 @@ enum class Breadth {
   all   ///< every distinct one
 };
 
-/// For one network at one batch: bias gradients, fused convolutions, matrix products (split-K shapes among them), pooling
-/// (global, and windows that overlap and that do not), softmax, dropout, activations. `types` is taken by the ops
-/// that have it, f32 by the others, once. Layers are named as the network names them; problems of no layer have none.
+/// For one network at one batch: biases and their gradients, fused convolutions, matrix products (split-K shapes among
+/// them), batch norm as inference has it, squeeze-excite's products, pooling (global, the network's own windows, and ones that
+/// overlap and that do not), softmax, loss, dropout, activations, additions. `types` is taken by the ops that have it, f32
+/// by the others, once; with Breadth::few activations and additions are f32 and what only inference runs is left out. Layers are named as the network names them; problems of no layer have none.
 std::vector<LayerProblem> other_problems(const Network& network, std::int64_t batch, const std::vector<std::string>& types,
                                          const std::string& layout, Breadth breadth);
 

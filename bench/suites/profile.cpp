@@ -5,6 +5,8 @@
 namespace detbench {
 namespace {
 
+constexpr const char *narrow = "mobilenet_v2_alpha0.35", *plain = "mobilenet_v2_alpha1.0", *wide = "mobilenet_v2_alpha1.4", *b0 = "efficientnet_b0";
+
 const std::vector<Profile>& cpu_profiles() {
   static const std::vector<Profile> all = [] {
     Profile smoke;
@@ -15,7 +17,7 @@ const std::vector<Profile>& cpu_profiles() {
     smoke.types = {"f32_f32_strict"};
     smoke.sum_elements = {1 << 20};
     smoke.scatter = {{1 << 18, 1 << 10}};
-    smoke.networks = {{0.35, 96, 1, true, false}, {0.35, 64, 4, false, true}};
+    smoke.networks = {{narrow, 96, 1, true, false}, {narrow, 64, 4, false, true}};
 
     Profile quick;
     quick.info = {"quick", 10, 2, 10, 2, 10, ""};
@@ -27,7 +29,7 @@ const std::vector<Profile>& cpu_profiles() {
     quick.types = {"f32_f32_strict"};
     quick.sum_elements = {1 << 16, 1 << 20, 1 << 24};
     quick.scatter = {{1 << 18, 1 << 4}, {1 << 18, 1 << 14}};
-    quick.networks = {{0.35, 96, 8, true, true}};
+    quick.networks = {{narrow, 96, 8, true, true}};
 
     Profile standard;
     standard.info = {"standard", 100, 5, 100, 3, 20, ""};
@@ -36,15 +38,17 @@ const std::vector<Profile>& cpu_profiles() {
     standard.types = {"f32_f32_strict", "bf16_f32_strict"};
     standard.sum_elements = {1 << 16, 1 << 20, 1 << 24, 1 << 26};
     standard.scatter = {{1 << 20, 1 << 4}, {1 << 20, 1 << 10}, {1 << 20, 1 << 16}};
-    standard.networks = {{1.0, 224, 8, true, true}, {1.0, 224, 32, true, true}};
+    standard.networks = {{plain, 224, 8, true, true}, {plain, 224, 32, true, true}, {b0, 224, 8, true, true}, {b0, 224, 32, true, true}};
 
     Profile full = standard;
     full.info = {"full", 300, 20, 300, 4, 30, ""};
     full.layouts = {"nhwc", "nchw", "blocked"};
     full.sum_elements = {1 << 10, 1 << 16, 1 << 20, 1 << 24, 1 << 26, 1 << 28};
     full.scatter = {{1 << 20, 1 << 2}, {1 << 20, 1 << 4}, {1 << 20, 1 << 10}, {1 << 20, 1 << 16}, {1 << 22, 1 << 20}};
-    full.networks = {{0.35, 96, 8, true, true}, {0.35, 224, 8, true, true}, {1.0, 96, 8, true, true},
-                     {1.0, 224, 8, true, true}, {1.0, 224, 32, true, true}, {1.4, 224, 8, true, true}};
+    full.networks = {{narrow, 96, 8, true, true}, {narrow, 224, 8, true, true}, {plain, 96, 8, true, true}, {plain, 96, 32, true, true},
+                     {plain, 224, 8, true, true}, {plain, 224, 32, true, true}, {wide, 224, 8, true, true},  {b0, 96, 8, true, true},
+                     {b0, 96, 32, true, true},    {b0, 224, 8, true, true},     {b0, 224, 32, true, true},   {"efficientnet_lite0", 224, 8, true, true},
+                     {"small_cnn", 28, 32, true, true}, {"small_dense", 1, 32, true, true}};
     return std::vector<Profile>{smoke, quick, standard, full};
   }();
   return all;
@@ -61,11 +65,11 @@ const std::vector<Profile>& cuda_profiles() {
       profile.types = {"bf16_f32_strict", "f32_f32_strict"};
       profile.search.tiers = {Tier::t0};
       profile.others = std::max(profile.others, Breadth::few);
-      profile.networks = {{1.0, 224, 32, true, true}};
+      profile.networks = {{plain, 224, 32, true, true}};
       profile.scatter = {{1 << 20, 1 << 4}, {1 << 20, 1 << 10}, {1 << 20, 1 << 16}};
     }
     enum { smoke, quick, standard, full };
-    profiles[smoke].networks = {{1.0, 96, 4, true, false}, {0.35, 64, 4, false, true}};
+    profiles[smoke].networks = {{plain, 96, 4, true, false}, {narrow, 64, 4, false, true}};
     profiles[smoke].scatter = {{1 << 18, 1 << 10}};
     profiles[quick].sum_elements = {1 << 16, 1 << 20, 1 << 24};
     profiles[standard].sum_elements = {1 << 10, 1 << 16, 1 << 20, 1 << 24, 1 << 28};
@@ -73,7 +77,9 @@ const std::vector<Profile>& cuda_profiles() {
     profiles[full].layouts = {"nhwc", "nchw"};
     profiles[full].types = {"bf16_f32_strict", "f32_f32_strict", "f32_f32_tf32", "f16_f32_strict"};
     profiles[full].search.tiers = {std::begin(all_tiers), std::end(all_tiers)};
-    profiles[full].networks = {{1.0, 224, 32, true, true}, {1.0, 224, 128, true, true}, {0.35, 96, 8, true, true}};
+    profiles[standard].networks = {{plain, 224, 32, true, true}, {b0, 224, 32, true, true}};
+    profiles[full].networks = {{plain, 224, 32, true, true}, {plain, 224, 128, true, true}, {narrow, 96, 8, true, true}, {b0, 224, 32, true, true},
+                               {b0, 224, 128, true, true}, {"efficientnet_lite0", 224, 32, true, true}, {"small_cnn", 28, 32, true, true}};
     return profiles;
   }();
   return all;

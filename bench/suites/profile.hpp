@@ -14,7 +14,7 @@ namespace detbench {
 
 /// One network at one size: its layers are swept, and where `trains` is set it is trained as a step.
 struct NetworkSetting {
-  double alpha = 1.0;                 ///< of MobileNetV2
+  std::string model = "mobilenet_v2_alpha1.0";  ///< of models/catalog.hpp
   int pixels = 224;
   int batch = 8;
   bool sweep_layers = true;

@@ -4,15 +4,21 @@
 
 #include "bench/suites/other_problems.hpp"
 #include "kernels/convolution/problem.hpp"
-#include "models/mobilenet_v2.hpp"
+#include "models/catalog.hpp"
 #include "models/problems.hpp"
-#include "models/train_step.hpp"
+#include "models/step_problem.hpp"
 
 namespace detbench {
 namespace {
 
 constexpr std::int64_t control_elements = 65536;
-constexpr std::int64_t imagenet_classes = 1000;
+
+/// As many as the model was published with: 1000 of ImageNet, 10 for the small ones.
+std::int64_t classes_of(const std::string& model) {
+  for (const auto& entry : models())
+    if (entry.name == model) return entry.classes;
+  return 1000;
+}
 
 void add(std::vector<PlannedComparison>& all, const Filter& filter, Problem problem, std::vector<std::string> used_by) {
   const auto suite = suite_of(problem.op);
@@ -45,9 +51,6 @@ void add_layers(std::vector<PlannedComparison>& all, const Profile& profile, con
     for (const auto& layout : profile.layouts)
       for (auto& posed : network_problems(network, setting.batch, types, layout, gradients)) {
         if (profile.few_layers && !is_one_of_few(posed.layers)) continue;
-        // Mixed precision keeps activations in 16 bits through batch norm too; its statistics are f32 in any case.
-        const bool narrow = types.starts_with("f16") || types.starts_with("bf16");
-        if (profile.backend == "cuda" && narrow && posed.problem.op.starts_with("batch_norm")) posed.problem.types = types;
         add_posed(all, filter, network, std::move(posed));
       }
 }
@@ -89,7 +92,8 @@ std::string suite_of(const std::string& op) {
   const auto begins = [&](std::string_view prefix) { return op.rfind(prefix, 0) == 0; };
   if (begins("conv_bias") || begins("conv_stats")) return "fused_convolution";
   if (begins("conv_")) return "convolution";
-  if (op == "matmul" || op == "bias_grad") return op;
+  if (op == "matmul" || op == "bias_grad" || op == "bias_add") return op;
+  if (begins("scale_channels")) return "scale_channels";
   if (op.find("_pool_") != std::string::npos) return "pooling";
   if (op.find("softmax") != std::string::npos) return "softmax";
   if (begins("dropout")) return "dropout";
@@ -123,7 +127,7 @@ Result<std::vector<PlannedComparison>> plan_comparisons(const Registry& registry
   }
   for (const auto& setting : profile.networks) {
     if (!setting.sweep_layers) continue;
-    auto network = make_mobilenet_v2(setting.alpha, setting.pixels, imagenet_classes);
+    auto network = make_network(setting.model, setting.pixels, classes_of(setting.model));
     if (!network) return tl::unexpected(network.error());
     add_layers(all, profile, setting, *network, filter);
     add_others(all, profile, setting, *network, filter);
@@ -156,8 +160,7 @@ Result<std::vector<PlannedComparison>> plan_train_steps(const Registry& registry
   }
   for (const auto& setting : profile.networks) {
     if (!setting.trains) continue;
-    add(all, filter, to_problem(TrainStepProblem{setting.alpha, setting.pixels, setting.batch, imagenet_classes}),
-        {"mobilenet_v2_alpha" + alpha_text(setting.alpha)});
+    add(all, filter, to_problem(StepProblem{setting.model, setting.pixels, setting.batch, classes_of(setting.model)}), {setting.model});
   }
   for (auto& comparison : all) comparison.block_factor = train_step_block_factor;
   return all;

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "bench/suites/registry.hpp"
@@ -45,6 +46,29 @@ INSTANTIATE_TEST_SUITE_P(Suites, EveryProfile,
                                            std::pair{"full", "cpu"}, std::pair{"smoke", "cuda"}, std::pair{"quick", "cuda"},
                                            std::pair{"standard", "cuda"}, std::pair{"full", "cuda"}),
                          [](const auto& info) { return std::string(info.param.first) + "_" + info.param.second; });
+
+// standard and full sweep what EfficientNet-B0 poses beside MobileNetV2: 5x5 depthwise layers, swish, squeeze-excite.
+TEST(Suites, TheLayersOfEfficientNetAreSwept) {
+  const auto registry = make_registry({});
+  for (const char* backend : {"cpu", "cuda"})
+    for (const char* name : {"standard", "full"}) {
+      const auto planned = plan_comparisons(registry, *find_profile(name, backend), *Filter::parse({"model:efficientnet_b0"}));
+      ASSERT_TRUE(planned) << planned.error().text;
+      std::set<std::string> ops;
+      bool saw_wide_window = false;
+      for (const auto& comparison : *planned) {
+        ops.insert(comparison.problem.op);
+        saw_wide_window = saw_wide_window || comparison.problem.shape.find("_kh5_") != std::string::npos;
+        EXPECT_TRUE(std::any_of(comparison.used_by.begin(), comparison.used_by.end(), [](const std::string& use) { return use.starts_with("efficientnet_b0:"); }));
+      }
+      EXPECT_TRUE(saw_wide_window);
+      for (const char* op : {"conv_wgrad", "dense_dgrad", "batch_norm_swish_fwd", "batch_norm_swish_bwd", "scale_channels_fwd", "scale_channels_bwd",
+                             "swish_bwd", "sigmoid_fwd", "batch_norm_swish_inference"})
+        EXPECT_TRUE(ops.contains(op)) << name << " on " << backend << ": " << op;
+    }
+  // The short profiles keep to MobileNetV2.
+  for (const char* name : {"smoke", "quick"}) EXPECT_TRUE(plan_comparisons(registry, *find_profile(name, "cpu"), *Filter::parse({"model:efficientnet*"}))->empty());
+}
 
 TEST(Suites, AGpuGetsItsOwnTypesAndLayouts) {
   const auto registry = make_registry({});
