@@ -61,7 +61,7 @@ Result<StepProblem> parse(OptimizerSpec::Kind kind, const Problem& problem) {
     ++next;
   }
   if (!(elements >= 1 && elements <= 0x1p36) || elements != std::floor(elements)) return invalid_input("n in " + shape + " is a whole number from 1 to 2^36");
-  if (!(t >= 1 && t <= 1e6) || t != std::floor(t)) return invalid_input("t in " + shape + " is a whole number from 1 to 1000000");
+  if (!(t >= 1 && t <= 1e5) || t != std::floor(t)) return invalid_input("t in " + shape + " is a whole number from 1 to 100000");
   if (!(p.learning_rate <= 1e6)) return invalid_input("lr in " + shape + " is at most 1000000");
   p.elements = static_cast<std::int64_t>(elements), p.t = static_cast<std::int64_t>(t);
   p.spec.nesterov = nesterov != 0, p.spec.centered = centered != 0, p.spec.amsgrad = amsgrad != 0;

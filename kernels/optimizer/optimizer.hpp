@@ -55,7 +55,7 @@ Result<std::unique_ptr<Plan>> plan_optimizer(const std::vector<std::int64_t>& el
 /// The swept operations sgd_momentum, rmsprop and adam: one vector, one step.
 ///   (gradient, weights, slots) -> (weights, slots)
 /// Shape "n1677128", then what differs from the defaults, in this order: lr (learning rate: 0.01; rmsprop and adam 0.001), m
-/// (momentum: 0.9; rmsprop 0), nesterov (0 or 1), rho, eps, betaone, betatwo, t (adam: the step, 1 to 1000000), centered, amsgrad
+/// (momentum: 0.9; rmsprop 0), nesterov (0 or 1), rho, eps, betaone, betatwo, t (adam: the step, 1 to 100000), centered, amsgrad
 /// (0 or 1), wd (weight decay): "n1677128_lr0.016_m0.9_eps0.001". Types f32_f32_strict, layout "vector".
 std::vector<std::unique_ptr<Operation>> make_optimizer_operations();
 
