@@ -98,6 +98,7 @@ std::string suite_of(const std::string& op) {
   if (op.find("softmax") != std::string::npos) return "softmax";
   if (begins("dropout")) return "dropout";
   if (begins("relu") || begins("swish") || begins("sigmoid") || op == "add") return "activation";
+  if (begins("scale_channels") || op == "bias_add") return "channelwise";
   if (begins("dense_")) return "dense";
   if (begins("batch_norm")) return "batch_norm";
   if (begins("train_step")) return "train_step";
