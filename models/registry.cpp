@@ -1,4 +1,5 @@
 #include "kernels/activation/activation.hpp"
+#include "kernels/channelwise/channelwise.hpp"
 #include "kernels/convolution/operation.hpp"
 #include "kernels/loss/loss.hpp"
 #include "kernels/matmul/operation.hpp"
@@ -14,6 +15,7 @@ std::shared_ptr<const Registry> make_network_registry() {
   for (auto direction : all_directions) registry->add(make_convolution_operation(direction));
   for (auto pass : all_dense_passes) registry->add(make_dense_operation(pass));
   for (auto& operation : make_batch_norm_operations()) registry->add(std::move(operation));
+  for (auto& operation : make_channelwise_operations()) registry->add(std::move(operation));
   for (auto& operation : make_activation_operations()) registry->add(std::move(operation));
   for (auto& operation : make_pooling_operations()) registry->add(std::move(operation));
   registry->add(make_softmax_cross_entropy_operation());

@@ -6,6 +6,7 @@
 #include "bench/suites/train_step_suite.hpp"
 #include "kernels/activation/activation.hpp"
 #include "kernels/bias_gradient/bias_gradient.hpp"
+#include "kernels/channelwise/channelwise.hpp"
 #include "kernels/convolution/operation.hpp"
 #include "kernels/cublas/version.hpp"
 #include "kernels/cudnn/version.hpp"
@@ -33,6 +34,7 @@ Registry make_registry(const std::filesystem::path& selections, const AlgorithmS
   for (auto& operation : make_batch_norm_operations(search)) registry.add(std::move(operation));
   registry.add(make_bias_gradient_operation(search));
   for (auto& operation : make_pooling_operations(search)) registry.add(std::move(operation));
+  for (auto& operation : make_channelwise_operations(search)) registry.add(std::move(operation));
   for (auto& operation : make_activation_operations(search)) registry.add(std::move(operation));
   for (auto& operation : make_softmax_operations()) registry.add(std::move(operation));
   registry.add(make_softmax_cross_entropy_operation());
