@@ -14,6 +14,13 @@ Result<Algorithm> first_offer(const Provider& provider, const Problem& problem, 
   return unsupported(offers->empty() ? "nothing is offered" : offers->front().unsupported->text);
 }
 
+/// Whose first offer stands for the library's own choice, best first. cuDNN's graph API before its legacy one, as in the
+/// frameworks; our atomic kernels where no library answers, and fixed order where nothing else does.
+std::vector<const char*> providers_by_default(DeviceKind kind) {
+  if (kind == DeviceKind::cpu) return {"onednn", "fixed_order"};
+  return {"cudnn_graph", "cudnn_legacy", "cublas", "cuda", "fixed_order"};
+}
+
 }  // namespace
 
 Result<std::shared_ptr<Plan>> Chooser::plan(const Problem& problem, const Algorithm& algorithm) {
@@ -53,7 +60,7 @@ Result<ChosenPlan> Chooser::heuristic(const Problem& problem) {
     if (made) return ChosenPlan{*made, problem, known->second, true};
   }
   std::string reasons;
-  for (const char* name : {"onednn", "fixed_order"}) {
+  for (const char* name : providers_by_default(device_.kind())) {
     const auto* provider = operation->find_provider(name);
     if (!provider) continue;
     auto first = first_offer(*provider, problem, device_);

@@ -1,10 +1,10 @@
 #include "kernels/activation/activation.hpp"
+#include "kernels/bias_gradient/bias_gradient.hpp"
 #include "kernels/channelwise/channelwise.hpp"
 #include "kernels/convolution/operation.hpp"
 #include "kernels/loss/loss.hpp"
 #include "kernels/matmul/operation.hpp"
 #include "kernels/normalization/batch_norm.hpp"
-#include "kernels/optimizer/optimizer.hpp"
 #include "kernels/pooling/pooling.hpp"
 #include "models/planner.hpp"
 
@@ -18,8 +18,8 @@ std::shared_ptr<const Registry> make_network_registry() {
   for (auto& operation : make_channelwise_operations()) registry->add(std::move(operation));
   for (auto& operation : make_activation_operations()) registry->add(std::move(operation));
   for (auto& operation : make_pooling_operations()) registry->add(std::move(operation));
+  registry->add(make_bias_gradient_operation());
   registry->add(make_softmax_cross_entropy_operation());
-  registry->add(make_sgd_momentum_operation());
   return registry;
 }
 

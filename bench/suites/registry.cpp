@@ -41,7 +41,7 @@ Registry make_registry(const std::filesystem::path& selections, const AlgorithmS
   for (auto& operation : make_dropout_operations()) registry.add(std::move(operation));
   registry.add(make_sum_operation());
   registry.add(make_scatter_add_operation());
-  registry.add(make_train_step_operation(policies_from_files(selections)));
+  for (auto& operation : make_train_step_operations(policies_from_files(selections))) registry.add(std::move(operation));
   return registry;
 }
 

@@ -11,6 +11,7 @@
 #include "kernels/device/cpu_cache.hpp"
 #include "kernels/device/device.hpp"
 #include "kernels/device/guard.hpp"
+#include "kernels/device/host_memory.hpp"
 #include "kernels/device/placement.hpp"
 #include "kernels/device/poison.hpp"
 
@@ -70,6 +71,7 @@ class CpuStream final : public Stream {
     return {};
   }
   Status wait() override { return {}; }
+  Status wait_for(const Event&) override { return {}; }  // what was enqueued earlier, anywhere, is done
   void* native() const override { return nullptr; }
 };
 
@@ -89,6 +91,8 @@ class CpuDevice final : public Device {
   DeviceKind kind() const override { return DeviceKind::cpu; }
   std::string name() const override { return processor_name(); }
   const DeviceConfiguration& configuration() const override { return configuration_; }
+
+  Result<std::uint64_t> available_memory_bytes() override { return available_host_memory_bytes(); }
 
   Status activate() override {
     omp_set_num_threads(configuration_.threads);

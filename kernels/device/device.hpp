@@ -72,6 +72,8 @@ class Stream {
   virtual ~Stream() = default;
   virtual Status record(Event& event) = 0;
   virtual Status wait() = 0;           ///< blocks the host until all that was enqueued is done
+  /// What is enqueued from here on starts only when the event, recorded on another stream, has been reached; the host goes on.
+  virtual Status wait_for(const Event&) { return unsupported("this device cannot order streams"); }
   /// From here to end_capture() work put on this stream is recorded instead of run. Unsupported on a CPU. What the
   /// calling thread may not do meanwhile (allocate, wait) fails and spoils the capture; other threads may do anything.
   /// end_capture() has to follow in any case, or the stream stays unusable.
@@ -102,6 +104,8 @@ class Device {
   virtual Status activate() = 0;
 
   virtual MultiprocessorLimits multiprocessors() const { return {}; }
+  /// Bytes that can still be allocated here: on a CPU what the system calls available, within the control group's limit.
+  virtual Result<std::uint64_t> available_memory_bytes() { return unsupported("this device does not say how much memory is left"); }
   /// A reason once an error has left the device unusable for the rest of this process (on a GPU: an illegal address and
   /// the like, after which every call fails). Waits for what was enqueued.
   virtual Status usable() { return {}; }

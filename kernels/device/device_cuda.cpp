@@ -89,6 +89,12 @@ class CudaDevice final : public Device {
     return {};
   }
   /// Only an error that sticks fails here: one that was reported and passed is off the runtime by now.
+  Result<std::uint64_t> available_memory_bytes() override {
+    std::size_t free_bytes = 0, total_bytes = 0;
+    DETBENCH_CUDA_TRY(cudaMemGetInfo(&free_bytes, &total_bytes));
+    return static_cast<std::uint64_t>(free_bytes);
+  }
+
   Status usable() override {
     DETBENCH_CUDA_TRY(cudaDeviceSynchronize());
     return {};

@@ -69,6 +69,12 @@ class CudaStream final : public Stream {
     DETBENCH_CUDA_TRY(cudaStreamSynchronize(stream_));
     return {};
   }
+  Status wait_for(const Event& event) override {
+    const auto* own = dynamic_cast<const CudaEvent*>(&event);
+    if (!own) return invalid_input("the event belongs to another device than this CUDA stream");
+    DETBENCH_CUDA_TRY(cudaStreamWaitEvent(stream_, own->native(), 0));
+    return {};
+  }
   /// Thread-local mode: what other threads do (stressors, a watchdog) neither fails nor spoils the capture.
   Status begin_capture() override {
     DETBENCH_CUDA_TRY(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal));

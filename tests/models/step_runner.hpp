@@ -3,7 +3,7 @@
 
 #include "kernels/tensor/compare.hpp"
 #include "models/initializers.hpp"
-#include "models/training.hpp"
+#include "models/train_step.hpp"
 #include "tests/kernels/plan_runner.hpp"
 #include "tests/models/small_networks.hpp"
 
@@ -12,9 +12,9 @@ namespace detbench::testing {
 class StepRunner {
  public:
   StepRunner(const Network& network, std::int64_t batch, const Selection& selection, int steps, int threads, std::uint64_t seed,
-             Poison poison = Poison::nan_pattern)
+             Poison poison = Poison::nan_pattern, const TrainingSpec& spec = {})
       : runner_(threads), registry_(make_network_registry()) {
-    auto program = plan_train_program(network, batch, selection, SgdRates{}, *registry_, runner_.device());
+    auto program = plan_train_program(network, batch, selection, spec, *registry_, runner_.device());
     if (!program) {
       error = program.error().text;
       return;
@@ -22,7 +22,7 @@ class StepRunner {
     plan_ = std::make_unique<TrainStepPlan>(std::move(*program), steps, runner_.device());
     const auto parameters = network.parameters();
     for (std::size_t i = 0; i < plan_->inputs().size(); ++i) {
-      FillSpec fill{FillSpec::Kind::uniform, seed, "images", 1.0, 1, 1.0};
+      FillSpec fill = image_fill(network, seed);
       if (i == 1) fill = {FillSpec::Kind::index, seed, "labels", 1.0, network.classes, 1.0};
       if (i >= 2) fill = initial_fill(network, parameters[i - 2], seed);
       inputs.push_back(runner_.filled(plan_->inputs()[i], fill));

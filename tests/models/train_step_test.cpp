@@ -11,26 +11,32 @@ namespace detbench {
 namespace {
 
 using testing::PlanRunner;
-const TrainStepProblem small{0.35, 64, 4, 20};
+const StepProblem small{"mobilenet_v2_alpha0.35", 64, 4, 20};
 
-TEST(TrainStepProblem, HasOneNameAndReadsItBack) {
-  EXPECT_EQ(problem_id(to_problem({0.35, 96, 8, 1000})), "train_step_mobilenet_v2/alpha0.35_px96_mb8_classes1000/f32_f32_strict/nhwc");
-  EXPECT_EQ(to_problem({1.0, 224, 32, 10}).shape, "alpha1.0_px224_mb32_classes10");
-  const auto back = parse_train_step(to_problem({1.4, 160, 3, 7})).value();
-  EXPECT_EQ(back.alpha, 1.4);
+std::unique_ptr<Operation> mobilenet(const PolicySource& source = {}) {
+  for (auto& operation : make_train_step_operations(source))
+    if (operation->op() == "train_step_mobilenet_v2") return std::move(operation);
+  return nullptr;
+}
+
+TEST(StepProblem, HasOneNameAndReadsItBack) {
+  EXPECT_EQ(problem_id(to_problem(StepProblem{"mobilenet_v2_alpha0.35", 96, 8, 1000})), "train_step_mobilenet_v2/alpha0.35_px96_mb8_classes1000/f32_f32_strict/nhwc");
+  EXPECT_EQ(to_problem(StepProblem{"mobilenet_v2_alpha1.0", 224, 32, 10}).shape, "alpha1.0_px224_mb32_classes10");
+  const auto back = parse_step_problem(to_problem(StepProblem{"mobilenet_v2_alpha1.4", 160, 3, 7})).value();
+  EXPECT_EQ(back.model, "mobilenet_v2_alpha1.4");
   EXPECT_EQ(back.pixels, 160);
   EXPECT_EQ(back.batch, 3);
   EXPECT_EQ(back.classes, 7);
   for (const char* shape : {"alpha1_px96_mb8_classes10", "alpha0.350_px96_mb8_classes10", "alpha0.35_px100_mb8_classes10", "alpha0.35_px96_mb0_classes10",
                             "alpha0.35_px96_mb8", "px96_alpha0.35_mb8_classes10", "alpha0.0_px96_mb8_classes10", "alpha1.2.3_px96_mb8_classes10"}) {
-    const auto r = parse_train_step({"train_step_mobilenet_v2", shape, "f32_f32_strict", "nhwc"});
+    const auto r = parse_step_problem({"train_step_mobilenet_v2", shape, "f32_f32_strict", "nhwc"});
     ASSERT_FALSE(r) << shape;
     EXPECT_EQ(r.error().text.find('\n'), std::string::npos);
   }
 }
 
 TEST(TrainStepOperation, OffersEveryPolicyAndSaysWhyOneIsMissing) {
-  const auto operation = make_train_step_operation({{"fastest", "fastest_observed:partition"}, [](const std::string& policy) -> Result<Selection> {
+  const auto operation = mobilenet({{"fastest", "fastest_observed:partition"}, [](const std::string& policy, const Network&, std::int64_t, const std::string&, Device&) -> Result<Selection> {
                                                       if (policy == "fastest") return library_heuristic_selection();
                                                       return unsupported("nothing was measured to choose from");
                                                     }});
@@ -53,7 +59,7 @@ TEST(TrainStepOperation, OffersEveryPolicyAndSaysWhyOneIsMissing) {
 }
 
 TEST(TrainStepOperation, AgreesWithTheFp64NetworkUnderBothBuiltInPolicies) {
-  const auto operation = make_train_step_operation({});
+  const auto operation = mobilenet();
   for (const char* policy : {"fixed_order", "library_heuristic"})
     for (const char* steps : {"1", "3"}) {
       PlanRunner runner;
@@ -65,7 +71,7 @@ TEST(TrainStepOperation, AgreesWithTheFp64NetworkUnderBothBuiltInPolicies) {
 
 // The check can fail: wrong labels, a parameter left behind, a number that is none.
 TEST(TrainStepOperation, VerificationRefusesWrongSteps) {
-  const auto operation = make_train_step_operation({});
+  const auto operation = mobilenet();
   const auto problem = to_problem(small);
   PlanRunner runner;
   const Algorithm algorithm{"network", "fixed_order", {{"steps", "1"}}, {}};
@@ -93,8 +99,8 @@ TEST(TrainStepOperation, VerificationRefusesWrongSteps) {
 // METHOD section 10: the fixed-order step has these bits on every CPU, instruction set, thread count and device. A change
 // of an order of operations, of a fill or of an initializer changes them, and must be meant.
 TEST(TrainStepOperation, FixedOrderHasTheCommittedBits) {
-  const auto operation = make_train_step_operation({});
-  const Problem problem = to_problem({0.35, 32, 4, 10});
+  const auto operation = mobilenet();
+  const Problem problem = to_problem(StepProblem{"mobilenet_v2_alpha0.35", 32, 4, 10});
   for (int threads : {1, 2, 4}) {
     PlanRunner runner(threads);
     auto plan = operation->providers()[0]->plan(problem, {"network", "fixed_order", {{"steps", "3"}}, {}}, runner.device());
@@ -105,14 +111,14 @@ TEST(TrainStepOperation, FixedOrderHasTheCommittedBits) {
 }
 
 TEST(TrainStepOperation, FillsByRole) {
-  const auto operation = make_train_step_operation({});
+  const auto operation = mobilenet();
   const auto fill = [&](const char* role, Shape shape) { return operation->fill(to_problem(small), {role, DataType::f32, shape, {}}, {}); };
   EXPECT_EQ(fill("labels", {4})->limit, 20);
   EXPECT_EQ(fill("bn_Conv1/gamma", {16})->scale, 1.0);
   EXPECT_EQ(fill("bn_Conv1/beta", {16})->scale, 0.0);
   EXPECT_GT(fill("Conv1/kernel", {1, 16, 3, 3, 3})->scale, 0.1);
   EXPECT_FALSE(fill("noise", {1}));
-  const auto cost = operation->cost(to_problem({1.0, 224, 1, 1000}));
+  const auto cost = operation->cost(to_problem(StepProblem{"mobilenet_v2_alpha1.0", 224, 1, 1000}));
   EXPECT_NEAR(cost.flops / 1e9, 1.80, 0.01);  // train GFLOP per image of the model tables
 }
 

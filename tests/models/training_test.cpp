@@ -47,7 +47,7 @@ TEST(TrainStep, GradientsAgreeWithFp64UnderEverySelection) {
     ASSERT_EQ(runner.error, "") << selection.name;
     ASSERT_TRUE(runner.op().reset());
     ASSERT_TRUE(runner.op().enqueue());
-    EXPECT_NEAR(runner.op().current_loss(), loss, 1e-5 * loss);
+    EXPECT_NEAR(runner.op().current_loss().value(), loss, 1e-5 * loss);
     const auto parameters = network.parameters();
     for (std::size_t p = 0; p < parameters.size(); ++p) {
       // The first velocity is -learning_rate times the gradient.
