@@ -14,9 +14,9 @@ const TrainStepReference::Answer& TrainStepReference::answer(const TrainingSpec&
   ReferenceNetwork reference(network_, problem_.batch, inputs_.images, inputs_.labels);
   a.after = reference.initial_state(inputs_.parameters);
   const auto before = a.after.parameters;
-  reference.step(a.after, SgdRates{});
+  reference.step(a.after, spec);
   a.first_loss = a.after.loss;
-  a.second_loss = reference.loss(a.after.parameters);
+  a.second_loss = reference.next_loss(a.after, spec);
   for (std::size_t p = 0; p < before.size(); ++p)
     for (std::size_t i = 0; i < before[p].size(); ++i) a.update += std::pow(a.after.parameters[p][i] - before[p][i], 2);
   return a;

@@ -32,7 +32,9 @@ TEST(Initializers, OfMobileNetV2AreGlorotUniform) {
   for (const auto& p : network.parameters()) {
     const auto fill = initial_fill(network, p, 3);
     EXPECT_EQ(fill.kind, p.role == "kernel" ? Kind::uniform : Kind::constant);
-    if (p.role != "kernel") EXPECT_EQ(fill.scale, p.role == "gamma" ? 1.0 : 0.0) << p.name;
+    if (p.role != "kernel") {
+      EXPECT_EQ(fill.scale, p.role == "gamma" ? 1.0 : 0.0) << p.name;
+    }
     EXPECT_EQ(fill.stream, "weights/" + p.name);
   }
   const auto limit = [&](const char* name) { return initial_fill(network, parameter_named(network, name), 3).scale; };

@@ -41,7 +41,7 @@ TEST(TrainStep, GradientsAgreeWithFp64UnderEverySelection) {
   std::vector<std::vector<double>> gradients;
   const double loss = reference.gradients(example.parameters, gradients);
   auto state = reference.initial_state(example.parameters);
-  reference.step(state, SgdRates{});
+  reference.step(state, TrainingSpec{});
   for (const auto& selection : selections(network, batch)) {
     StepRunner runner(network, batch, selection, 1, 2, seed);
     ASSERT_EQ(runner.error, "") << selection.name;
