@@ -77,7 +77,7 @@ Result<CaseName> parse_case_id(std::string_view id) {
   name.algorithm.provider = full.substr(0, colon);
   name.algorithm.name = full.substr(colon + 1);
   if (!valid_part(name.algorithm.provider, "_")) return malformed(id, "the provider is empty or has a strange character");
-  if (!valid_part(name.algorithm.name, "_:.[]=;+-")) return malformed(id, "the algorithm is empty or has a strange character");
+  if (!valid_part(name.algorithm.name, "_:.[]=;+-%")) return malformed(id, "the algorithm is empty or has a strange character");
   if (at == std::string_view::npos) return name;
   for (auto option : split(parts[4].substr(at + 1), ',')) {
     const auto equal = option.find('=');

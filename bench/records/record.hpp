@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "bench/core/measurement.hpp"
+#include "bench/records/divergence.hpp"
+#include "bench/records/policy_info.hpp"
 #include "kernels/result.hpp"
 
 namespace detbench {
@@ -88,6 +90,8 @@ struct ResultFile {
   std::vector<ControlResult> controls;
   std::vector<ComparisonInfo> comparisons;
   std::vector<Record> records;
+  std::vector<PolicyInfo> policies;     ///< what was chosen from the records; not written when empty
+  std::vector<Divergence> divergence;   ///< train steps side by side; not written when empty
 };
 
 // JSON both ways for the parts that also travel between parent and workers. from_json-like readers throw nothing:

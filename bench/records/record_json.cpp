@@ -159,23 +159,26 @@ Result<Record> read_record(const Json& json, const std::string& path) {
 }
 
 Json to_json(const ResultFile& f) {
-  return {{"schema", schema_name},
-          {"schema_version", result_schema_version},
-          {"digest_version", digest_version},
-          {"detbench_version", f.detbench_version},
-          {"commit", f.commit},
-          {"dirty", f.dirty},
-          {"created_utc", f.created_utc},
-          {"complete", f.complete},
-          {"elapsed_s", or_null(std::optional<double>(f.elapsed_s))},
-          {"filter", f.filter},
-          {"profile", to_json(f.profile)},
-          {"seed", f.seed},
-          {"backend", f.backend},
-          {"manifest", f.manifest},
-          {"controls", list_of(f.controls)},
-          {"comparisons", list_of(f.comparisons)},
+  Json json{{"schema", schema_name},
+            {"schema_version", result_schema_version},
+            {"digest_version", digest_version},
+            {"detbench_version", f.detbench_version},
+            {"commit", f.commit},
+            {"dirty", f.dirty},
+            {"created_utc", f.created_utc},
+            {"complete", f.complete},
+            {"elapsed_s", or_null(std::optional<double>(f.elapsed_s))},
+            {"filter", f.filter},
+            {"profile", to_json(f.profile)},
+            {"seed", f.seed},
+            {"backend", f.backend},
+            {"manifest", f.manifest},
+            {"controls", list_of(f.controls)},
+            {"comparisons", list_of(f.comparisons)},
           {"records", list_of(f.records)}};
+  if (!f.policies.empty()) json["policies"] = list_of(f.policies);
+  if (!f.divergence.empty()) json["divergence"] = list_of(f.divergence);
+  return json;
 }
 
 Result<ResultFile> read_result(const Json& json) {
@@ -217,6 +220,8 @@ Result<ResultFile> read_result(const Json& json) {
   read.objects("controls", f.controls, read_control_result);
   read.objects("comparisons", f.comparisons, read_comparison_info);
   read.objects("records", f.records, read_record);
+  if (read.has("policies")) read.objects("policies", f.policies, read_policy_info);
+  if (read.has("divergence")) read.objects("divergence", f.divergence, read_divergence);
   return read.finish(std::move(f));
 }
 

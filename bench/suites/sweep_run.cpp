@@ -11,9 +11,9 @@
 #include <set>
 
 #include "bench/core/controls.hpp"
-#include "bench/policy/choose.hpp"
-
+#include "bench/policy/picks.hpp"
 #include "bench/records/manifest.hpp"
+#include "bench/suites/divergence.hpp"
 #include "bench/suites/registry.hpp"
 #include "kernels/cublas/environment.hpp"
 
@@ -139,6 +139,62 @@ std::vector<ControlVerdict> verdicts_of(const std::vector<ControlResult>& contro
   for (const auto& control : controls)
     if (control.positive) verdicts.push_back({control.scope, control.as_expected});
   return verdicts;
+}
+
+/// How long a profile may probe again what its policies picked; what is left over says so in its row.
+double picks_limit_s(const std::string& profile) {
+  if (profile == "smoke") return 1;
+  if (profile == "quick") return 6;
+  return profile == "standard" ? 180 : 1200;
+}
+
+/// Policies from the records so far, their picks probed again, their files written.
+Result<CheckedPolicies> make_policies(Sweep& sweep, const RunSettings& settings, const std::filesystem::path& directory) {
+  auto target = library_versions();
+  target["backend"] = settings.backend;
+  target["threads"] = std::to_string(settings.threads);
+  sweep.fresh_worker();
+  const auto begun = std::chrono::steady_clock::now();
+  const auto over = [&] {
+    return sweep.interrupted() || std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count() > picks_limit_s(settings.profile.info.name);
+  };
+  const auto again = [&](const std::string& id, const std::vector<Scope>& scopes) -> Result<PickCheck> {
+    auto report = sweep.probe_again(id, scopes);
+    if (!report) return tl::unexpected(report.error());
+    const bool ran = report->status == RunStatus::ok;
+    return PickCheck{report->status, report->reason, std::move(report->agreement), ran ? to_hex(report->output_digest) : ""};
+  };
+  auto chosen = choose_and_check(policies_of_profile(settings.profile.info.name), sweep.comparisons(), sweep.records(), target, again, over);
+  sweep.fresh_worker();
+  if (!chosen) return chosen;
+  if (auto written = write_policies(chosen->selections, directory); !written) return tl::unexpected(written.error());
+  return chosen;
+}
+
+/// How the run's train steps part, each pair in a process of its own. What cannot be answered is an entry with the reason.
+Result<std::vector<Divergence>> part_train_steps(Sweep& sweep, const RunSettings& settings) {
+  std::vector<Divergence> all;
+  for (const auto& question : divergence_questions(sweep.records(), settings.backend, settings.threads, settings.profile.info.name, settings.seed)) {
+    if (sweep.interrupted()) break;
+    sweep.fresh_worker();
+    auto answer = sweep.diverge(problem_id(question.problem) + " " + question.question, to_json(question));
+    if (!answer && sweep.interrupted()) break;
+    if (!answer) return tl::unexpected(answer.error());
+    Divergence none;
+    none.question = question.question;
+    none.problem = problem_id(question.problem);
+    none.a = {algorithm_id(question.a), 0, ""}, none.b = {algorithm_id(question.b), 0, question.load};
+    if (answer->contains("divergence")) {
+      auto parted = read_divergence((*answer)["divergence"], "divergence");
+      if (!parted) return tl::unexpected(parted.error());
+      all.push_back(std::move(*parted));
+    } else {
+      none.note = read_reason((*answer)["error"]).text;
+      all.push_back(std::move(none));
+    }
+  }
+  sweep.fresh_worker();
+  return all;
 }
 
 }  // namespace
@@ -277,6 +333,7 @@ Result<RunOutcome> run_sweep(const RunSettings& given) {
   }
   RunOutcome outcome;
   auto& result = outcome.result;
+  std::map<std::string, std::string> pick_notes;
   auto measured = sweep.measure({controls});
   if (measured && !sweep.interrupted()) {
     result.controls = judge_controls(sweep.records(), problem_id(controls.problem),
@@ -287,12 +344,20 @@ Result<RunOutcome> run_sweep(const RunSettings& given) {
   }
   if (measured && !sweep.interrupted() && !train_steps->empty()) {
     if (settings.selections.empty()) {
-      auto target = library_versions();
-      target["backend"] = settings.backend;
-      target["threads"] = std::to_string(settings.threads);
-      if (auto chosen = write_policies(sweep.comparisons(), sweep.records(), target, policies); !chosen) return tl::unexpected(chosen.error());
+      auto chosen = make_policies(sweep, settings, policies);
+      if (!chosen && !sweep.interrupted()) return tl::unexpected(chosen.error());
+      if (chosen) {
+        result.policies = std::move(chosen->infos);
+        pick_notes = std::move(chosen->notes);
+      }
     }
     measured = sweep.measure(*train_steps);
+    // A question about a scope that was left out is not asked.
+    if (measured && !sweep.interrupted() && settings.scopes.empty()) {
+      auto parted = part_train_steps(sweep, settings);
+      if (!parted) return tl::unexpected(parted.error());
+      result.divergence = std::move(*parted);
+    }
   }
   if (!measured) return tl::unexpected(measured.error());
 
@@ -317,6 +382,7 @@ Result<RunOutcome> run_sweep(const RunSettings& given) {
     apply_controls(verdicts, record.agreement);
     record.claim_verdict = judge_claim(record.claim, record.agreement);
     record.replay = replay_command(record.id, settings);
+    if (const auto note = pick_notes.find(record.id); note != pick_notes.end()) record.notes["picked"] = note->second;
     result.records.push_back(std::move(record));
   }
   result.elapsed_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();

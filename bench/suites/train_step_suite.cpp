@@ -1,9 +1,12 @@
 #include "bench/suites/train_step_suite.hpp"
 
+#include <algorithm>
+#include <cctype>
 #include <chrono>
+#include <map>
 
 #include "bench/core/prepared_op.hpp"
-#include "bench/policy/choose.hpp"
+#include "bench/policy/policy.hpp"
 #include "bench/suites/suites.hpp"
 #include "models/training.hpp"
 
@@ -16,16 +19,36 @@ double seconds_since(std::chrono::steady_clock::time_point begun) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
 }
 
+/// The policy that a file holds, as an algorithm's name in case names: what it says of itself where the file is named so, else
+/// the file's own name.
+std::string policy_of_file(const std::filesystem::path& file) {
+  if (const auto selection = read_selection_file(file.string()); selection && policy_file_name(selection->name) == file.filename()) return selection->name;
+  std::string name = file.stem().string();
+  for (char& c : name)
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && std::string_view("_:.+-%").find(c) == std::string_view::npos) c = '_';
+  return name;
+}
+
 }  // namespace
 
 PolicySource policies_from_files(const std::filesystem::path& directory) {
+  std::map<std::string, std::filesystem::path> files;
+  std::error_code none;
+  for (std::filesystem::directory_iterator at(directory, none), end; !none && at != end; at.increment(none))
+    if (at->path().extension() == ".json") files.emplace(policy_of_file(at->path()), at->path());
   PolicySource source;
-  for (const auto& policy : measured_policies()) source.names.push_back(policy.name);
-  source.select = [directory](const std::string& policy) -> Result<Selection> {
-    const auto file = directory / policy_file_name(policy);
-    if (directory.empty() || !std::filesystem::exists(file))
+  // In the order of reports, then what a user brings; without files those that a run would make, with the reason.
+  for (const auto& policy : policies_of_profile("full"))
+    if (files.contains(policy.name)) source.names.push_back(policy.name);
+  for (const auto& [name, file] : files)
+    if (std::find(source.names.begin(), source.names.end(), name) == source.names.end()) source.names.push_back(name);
+  if (files.empty())
+    for (const auto& policy : policies_of_profile("smoke")) source.names.push_back(policy.name);
+  source.select = [files](const std::string& policy, const auto&...) -> Result<Selection> {
+    const auto file = files.find(policy);
+    if (file == files.end())
       return unsupported("no measurement to choose from: run the sweep with the train step, or name a folder of policy files with --selections");
-    return read_selection_file(file.string());
+    return read_selection_file(file->second.string());
   };
   return source;
 }

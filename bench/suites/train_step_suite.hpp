@@ -10,7 +10,7 @@
 
 namespace detbench {
 
-/// The policies that are read from policy files in `directory`, by name.
+/// The policies that are read from the policy files (*.json) in `directory` as it is now, by name.
 PolicySource policies_from_files(const std::filesystem::path& directory);
 
 /// Binds the case, runs it under the observer and maps what it saw; nullopt for other ops and where that fails.

@@ -1,4 +1,5 @@
 #include "bench/workers/serve.hpp"
+#include "bench/suites/divergence.hpp"
 #include "bench/suites/registry.hpp"
 #include "bench/suites/train_step_suite.hpp"
 #include "bench/verbs/verbs.hpp"
@@ -24,6 +25,13 @@ Verb add_worker_verb(CLI::App& program) {
     hooks.make_device = *backend == "cuda" ? MakeDevice(make_cuda_device) : MakeDevice(make_cpu_device);
     hooks.train_step_facts = [&registry](const Problem& problem, const Algorithm& algorithm, const Inputs& inputs, Device& device) {
       return observe_train_step(registry, problem, algorithm, inputs, device);
+    };
+    hooks.diverge = [&](const Json& request) -> Result<Json> {
+      auto asked = read_divergence_request(request);
+      if (!asked) return tl::unexpected(asked.error());
+      auto parted = measure_divergence(registry, *asked, hooks.make_device);
+      if (!parted) return tl::unexpected(parted.error());
+      return to_json(*parted);
     };
     LineChannel channel(worker_channel_fd);
     return serve(channel, registry, hooks);

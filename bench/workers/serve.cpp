@@ -29,6 +29,10 @@ class Server {
       const auto gpu = describe_gpu();
       return send(gpu ? Json{{"gpu", *gpu}} : error_reply(gpu.error()));
     }
+    if (what == "diverge") {
+      auto parted = hooks_.diverge ? hooks_.diverge(request) : Result<Json>(unsupported("this worker knows no train steps"));
+      return send(parted ? Json{{"divergence", *parted}} : error_reply(parted.error()));
+    }
     if (what == "time") {
       auto plan = read_timing_plan(request);
       if (!plan) return channel_.send(error_reply(plan.error()));

@@ -12,6 +12,8 @@ struct ServeHooks {
   /// What an op reports beyond agreement and time (a train step's breakdown); called after an arm was probed.
   std::function<std::optional<TrainStepFacts>(const Problem&, const Algorithm&, const Inputs&, Device&)> train_step_facts;
   MakeDevice make_device;
+  /// Answers a "diverge" request with a Divergence; empty: this worker knows no train steps.
+  std::function<Result<Json>(const Json& request)> diverge;
 };
 
 /// Returns the process's exit code.

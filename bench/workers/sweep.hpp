@@ -66,6 +66,13 @@ class Sweep {
   Status measure(const std::vector<PlannedComparison>& planned);
   /// The first phase alone: which arms there are.
   Status list_only(const std::vector<PlannedComparison>& planned);
+  /// Probes a case again, in these scopes alone, in the worker that fresh_worker() began or that is there. What the worker cannot
+  /// answer (it crashed, the time ran out) is the report's status and reason; an error: no worker could be started.
+  Result<ArmReport> probe_again(const std::string& case_name, const std::vector<Scope>& scopes);
+  /// Asks a worker how two train steps part (bench/suites/divergence.hpp); the request is its, the reply is journaled under `key`.
+  Result<Json> diverge(const std::string& key, Json request);
+  /// Ends the worker, so that the next request begins a fresh process.
+  void fresh_worker();
   /// The GPU as a worker sees it now (bench/records/manifest.hpp); the reason without one.
   Result<Json> describe_gpu();
   bool interrupted() const { return settings_.interrupted != nullptr && *settings_.interrupted != 0; }

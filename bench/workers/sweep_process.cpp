@@ -55,6 +55,68 @@ Status Sweep::run_processes(std::vector<Comparison*> comparisons) {
   return {};
 }
 
+void Sweep::fresh_worker() {
+  if (worker_) worker_->finish();
+  worker_.reset();
+}
+
+Result<ArmReport> Sweep::probe_again(const std::string& case_name, const std::vector<Scope>& scopes) {
+  const auto slash = case_name.rfind('/');
+  for (const auto& comparison : comparisons_)
+    for (const auto& arm : comparison->arms) {
+      if (slash == std::string::npos || comparison->id != case_name.substr(0, slash) || arm.id != case_name.substr(slash + 1)) continue;
+      tell("again", case_name);
+      ++progress_.done;
+      const std::string key = "again " + format_scopes(scopes) + " " + case_name;
+      Json line;
+      if (auto old = done_.find(key); old != done_.end()) {
+        line = old->second;
+      } else {
+        Json request = probe_request(*comparison, arm, 0);
+        auto settings = read_probe_settings(request["settings"]);
+        if (!settings) return tl::unexpected(settings.error());
+        settings->slow_limit_s = ProbeSettings{}.slow_limit_s;
+        for (const auto scope : all_scopes)
+          if (std::find(scopes.begin(), scopes.end(), scope) == scopes.end()) settings->left_out.push_back(scope);
+        request["settings"] = to_json(*settings);
+        auto answer = ask(request, settings_.arm_timeout_s);
+        if (!answer && interrupted()) return failure("interrupted");
+        line = answer ? std::move(*answer) : Json{{"end", {{"status", std::string(to_text(answer.error().status))}, {"reason", answer.error().reason}}}};
+        line["key"] = key;
+        if (auto written = note(line); !written) return tl::unexpected(written.error());
+      }
+      if (line.contains("report")) {
+        auto reply = read_probe_reply(line["report"]);
+        if (!reply) return tl::unexpected(reply.error());
+        return std::move(reply->report);
+      }
+      ArmReport report;
+      if (line.contains("error")) {
+        report.status = RunStatus::skipped;
+        report.reason = read_reason(line["error"]).text;
+      } else {
+        report.status = parse_run_status(line["end"].value("status", "crashed")).value_or(RunStatus::crashed);
+        report.reason = line["end"].value("reason", "");
+      }
+      return report;
+    }
+  return failure("'" + case_name + "' was not measured in this run");
+}
+
+Result<Json> Sweep::diverge(const std::string& key, Json request) {
+  tell("diverge", key);
+  ++progress_.done;
+  const std::string line_key = "diverge " + key;
+  if (auto old = done_.find(line_key); old != done_.end()) return old->second;
+  request["do"] = "diverge";
+  auto answer = ask(request, settings_.arm_timeout_s);
+  if (!answer && interrupted()) return failure("interrupted");
+  Json line = answer ? std::move(*answer) : Json{{"error", to_json(Reason{answer.error().reason, Reason::Kind::failed})}};
+  line["key"] = line_key;
+  if (auto written = note(line); !written) return tl::unexpected(written.error());
+  return line;
+}
+
 void Sweep::judge_processes(Comparison& comparison, Arm& arm) {
   auto& report = arm.reply->report;
   Stage stage;

@@ -54,7 +54,13 @@ std::map<std::string, Json> written() {
           {"record", to_json(Record{})},
           {"comparison", to_json(ComparisonInfo{})},
           {"control", to_json(ControlResult{})},
-          {"profile", to_json(profile_of_a_gpu())}};
+          {"profile", to_json(profile_of_a_gpu())},
+          {"struck_pick", to_json(StruckPick{})},
+          {"policy", to_json(PolicyInfo{})},
+          {"divergence_side", to_json(DivergenceSide{})},
+          {"divergence_point", to_json(DivergencePoint{})},
+          {"divergence_op", to_json(DivergenceOp{})},
+          {"divergence", to_json(Divergence{})}};
 }
 
 TEST(FieldGuide, theSchemaHasExactlyTheKeysThatAreWritten) {

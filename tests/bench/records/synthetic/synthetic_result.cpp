@@ -198,6 +198,30 @@ void add_reductions(const Shape& shape, Noise& noise, ResultFile& file) {
   }
 }
 
+void add_policies(const std::string& problem, ResultFile& file) {
+  PolicyInfo policy;
+  policy.name = "fastest_observed:partition", policy.demand = "partition", policy.meaning = "synthetic", policy.activation_layout = "nhwc";
+  policy.problems = 2, policy.layers = 3, policy.layers_met = 3, policy.layers_s = 0.02, policy.fastest_layers_s = 0.015;
+  policy.probed_again = 3, policy.held = 2;
+  policy.struck = {{"conv_wgrad/synthetic/f32_f32_strict/nhwc/onednn:a", "load", "2 distinct results in 10 runs"}};
+  file.policies = {policy};
+  Divergence parts, same;
+  parts.question = "fastest, 2 threads against 1", parts.problem = problem;
+  parts.a = {"network:fastest", 2, ""}, parts.b = {"network:fastest", 1, ""};
+  parts.steps = 8, parts.first_step = 1;
+  parts.first_op = DivergenceOp{1, 5, "forward", "block_0", "batch_norm_fwd", "onednn:a", "onednn:a", "mean"};
+  double l2 = 1e-6;
+  for (const std::uint32_t step : {1U, 2U, 3U, 5U, 8U}) {
+    parts.points.push_back({step, 1000, 100 * step, std::uint64_t{1} << step, l2, l2 / 30, 2.5, 2.5 - l2, 0.0});
+    same.points.push_back({step, 1000, 0, 0, 0.0, 0.0, 2.5, 2.5, std::nullopt});
+    l2 *= 8;
+  }
+  same.question = "fixed_order, 2 threads against 1", same.problem = problem;
+  same.a = {"network:fixed_order", 2, ""}, same.b = {"network:fixed_order", 1, ""};
+  same.steps = 8;
+  file.divergence = {parts, same};
+}
+
 void add_train_step(const Shape& shape, Noise& noise, ResultFile& file) {
   struct Arm {
     const char* name;
@@ -247,6 +271,7 @@ void add_train_step(const Shape& shape, Noise& noise, ResultFile& file) {
     file.records.push_back(r);
   }
   file.comparisons.push_back(info);
+  add_policies(problem, file);
 }
 
 }  // namespace
