@@ -23,7 +23,7 @@ struct SelectionRule {
 class Selection {
  public:
   std::string name;                              ///< the policy: "fastest", "fastest_observed:partition", ...
-  std::string demand;                            ///< "none", "run_to_run", "partition"
+  std::string demand;                            ///< "none", "run_to_run", "partition", "batch"
   std::string activation_layout = "nhwc";        ///< of the tensors between ops: "nhwc" or "blocked" (nchw16c)
   std::map<std::string, std::string> target;     ///< what it was measured on: cpu, threads, library versions
 

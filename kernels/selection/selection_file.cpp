@@ -114,10 +114,14 @@ Result<Selection> read_selection(std::string_view text, const std::string& where
     for (std::size_t i = 0; i < entries.size() && problem.empty(); ++i) {
       Reader reader(entries[i], std::string(list) + "[" + std::to_string(i) + "]", problem);
       const auto op = reader.text("op");
+      // Two rules for one problem would leave it to the order which one counts.
+      const auto twice = [&] { if (problem.empty()) problem = std::string(list) + "[" + std::to_string(i) + "] is a second rule for the same " + (list[0] == 'd' ? "op" : "problem"); };
       if (list[0] == 'd') {
+        if (selection.defaults().contains(op)) twice();
         selection.set_default(op, reader.rule());
       } else {
         const auto shape = reader.text("shape"), types = reader.text("types");
+        if (selection.all_rules().contains({op, shape, types})) twice();
         selection.set({op, shape, types, ""}, reader.rule());
       }
     }
