@@ -283,19 +283,4 @@ std::vector<std::unique_ptr<Operation>> make_batch_norm_operations(const Algorit
   return operations;
 }
 
-std::unique_ptr<Plan> plan_moving_statistics(std::int64_t channels, double momentum) {
-  const auto spec = [&](const char* role) { return TensorSpec{role, DataType::f32, {channels}, canonical_layout({channels})}; };
-  SimplePlanParts parts{{spec("mean"), spec("variance")}, {spec("moving_mean"), spec("moving_variance")}, 0, {}, {}};
-  // 1 - momentum is a Python float in Keras: computed in double, rounded to f32 once.
-  const auto keep = static_cast<float>(momentum), rest = static_cast<float>(1.0 - momentum);
-  parts.run = [channels, keep, rest](std::span<const Tensor> in, std::span<const Tensor> out, Region) {
-    for (int i = 0; i < 2; ++i) {
-      const float* batch = static_cast<const float*>(in[i].region.data);
-      float* moving = static_cast<float*>(out[i].region.data);
-      for (std::int64_t c = 0; c < channels; ++c) moving[c] = moving[c] * keep + batch[c] * rest;
-    }
-  };
-  return std::make_unique<SimplePlan>(std::move(parts));
-}
-
 }  // namespace detbench

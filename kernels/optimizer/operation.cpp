@@ -171,6 +171,4 @@ std::vector<std::unique_ptr<Operation>> make_optimizer_operations() {
   return operations;
 }
 
-std::unique_ptr<Operation> make_sgd_momentum_operation() { return std::move(make_optimizer_operations().front()); }
-
 }  // namespace detbench

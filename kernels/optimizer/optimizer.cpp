@@ -159,11 +159,4 @@ Result<std::unique_ptr<Plan>> plan_optimizer(const std::vector<std::int64_t>& el
   return std::make_unique<SimplePlan>(std::move(*parts));
 }
 
-std::unique_ptr<Plan> plan_sgd_momentum(const std::vector<std::int64_t>& elements, const SgdRates& rates) {
-  OptimizerSpec spec;
-  spec.momentum = rates.momentum;
-  const auto rate = static_cast<float>(rates.learning_rate);
-  return std::make_unique<SimplePlan>(optimizer::cpu_parts({elements, std::vector<bool>(elements.size()), spec, false, 0, {rate, rate, 1, false}}));
-}
-
 }  // namespace detbench

@@ -59,13 +59,10 @@ Result<std::unique_ptr<Plan>> plan_optimizer(const std::vector<std::int64_t>& el
 /// (0 or 1), wd (weight decay): "n1677128_lr0.016_m0.9_eps0.001". Types f32_f32_strict, layout "vector".
 std::vector<std::unique_ptr<Operation>> make_optimizer_operations();
 
+/// What sgd_momentum is swept with where its shape says nothing else.
 struct SgdRates {
   double learning_rate = 0.01;  ///< Keras's default
   double momentum = 0.9;
 };
-/// sgd_momentum alone.
-std::unique_ptr<Operation> make_sgd_momentum_operation();
-/// plan_optimizer with momentum and one constant rate, on the CPU, without the inputs rates and step.
-std::unique_ptr<Plan> plan_sgd_momentum(const std::vector<std::int64_t>& elements, const SgdRates& rates);
 
 }  // namespace detbench

@@ -74,8 +74,8 @@ TEST(Reorder, RefusesAnotherShapeOrType) {
   auto device = make_cpu_device().value();
   const Shape shape{1, 2, 2, 3};
   const TensorSpec a{"x", DataType::f32, shape, canonical_layout(shape)};
-  auto other_type = a, other_shape = a;
-  other_type.type = DataType::bf16;
+  auto other_type = a, other_shape = a;  // from type to type: tests/kernels/device/reorder_types_test.cpp
+  other_type.type = DataType::i32;
   other_shape.shape = {1, 2, 3, 2};
   other_shape.layout = canonical_layout(other_shape.shape);
   EXPECT_FALSE(plan_reorder(a, other_type, *device));

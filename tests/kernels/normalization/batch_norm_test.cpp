@@ -166,22 +166,5 @@ TEST(BatchNormProblem, RefusesWhatItDoesNotKnow) {
   EXPECT_NE(reason({"layer_norm", "mb8_c8_h1_w1", "f32_f32_strict", "nhwc"}).find("layer_norm"), std::string::npos);
 }
 
-TEST(MovingStatistics, FollowKeras) {
-  PlanRunner runner;
-  auto plan = plan_moving_statistics(2, 0.999);
-  std::vector<Tensor> in, out;
-  for (const auto& s : plan->inputs()) in.push_back(runner.allocate(s));
-  for (const auto& s : plan->outputs()) out.push_back(runner.allocate(s));
-  const auto set = [](const Tensor& t, float a, float b) { static_cast<float*>(t.region.data)[0] = a, static_cast<float*>(t.region.data)[1] = b; };
-  set(in[0], 1.0f, -2.0f), set(in[1], 4.0f, 0.5f), set(out[0], 0.0f, 3.0f), set(out[1], 1.0f, 1.0f);
-  auto op = plan->bind(in, out, {}, runner.stream()).value();
-  ASSERT_TRUE(op->enqueue());
-  const auto get = [](const Tensor& t, int i) { return static_cast<const float*>(t.region.data)[i]; };
-  EXPECT_FLOAT_EQ(get(out[0], 0), 0.001f);
-  EXPECT_FLOAT_EQ(get(out[0], 1), 3.0f * 0.999f - 0.002f);
-  EXPECT_FLOAT_EQ(get(out[1], 0), 0.999f + 0.004f);
-  EXPECT_FLOAT_EQ(get(out[1], 1), 0.999f + 0.0005f);
-}
-
 }  // namespace
 }  // namespace detbench
