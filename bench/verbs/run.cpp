@@ -1,67 +1,13 @@
 #include <fmt/format.h>
-#include <unistd.h>
-
-#include <chrono>
-#include <csignal>
-#include <ctime>
 
 #include "bench/gbench/runner.hpp"
-#include "bench/records/manifest.hpp"
 #include "bench/suites/sweep_run.hpp"
+#include "bench/verbs/run_session.hpp"
 #include "bench/verbs/summary.hpp"
 #include "bench/verbs/verbs.hpp"
 
 namespace detbench {
 namespace {
-
-volatile std::sig_atomic_t interrupt_seen = 0;
-
-void on_interrupt(int) {
-  if (interrupt_seen != 0) _exit(exit_interrupted);  // a second one does not wait for the row to finish
-  interrupt_seen = 1;
-}
-
-std::string clock_text(double seconds) {
-  const auto s = static_cast<long>(seconds);
-  return s >= 3600 ? fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60) : fmt::format("{}:{:02}", s / 60, s % 60);
-}
-
-/// A progress line: rewritten in place on a terminal, one line every ten seconds elsewhere.
-class ProgressLine {
- public:
-  void show(const Progress& progress) {
-    if (progress.phase != phase_) {
-      phase_ = progress.phase;
-      phase_begun_s_ = progress.elapsed_s;
-      last_s_ = -1e9;
-    }
-    const bool terminal = isatty(STDERR_FILENO) != 0;
-    if (progress.elapsed_s - last_s_ < (terminal ? 0.1 : 10.0)) return;
-    last_s_ = progress.elapsed_s;
-    std::string left = "?";
-    if (progress.done > 0)
-      left = clock_text((progress.elapsed_s - phase_begun_s_) / static_cast<double>(progress.done) * static_cast<double>(progress.total - std::min(progress.total, progress.done)));
-    const auto text = fmt::format("{} {}/{}  {} elapsed, {} left in this phase  {}", progress.phase, progress.done, progress.total,
-                                  clock_text(progress.elapsed_s), left, progress.arm);
-    if (terminal) fmt::print(stderr, "\r\033[K{}", text.substr(0, 150));
-    else fmt::print(stderr, "{}\n", text);
-    std::fflush(stderr);
-  }
-  void end() const {
-    if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
-  }
-
- private:
-  std::string phase_;
-  double phase_begun_s_ = 0, last_s_ = -1e9;
-};
-
-std::string timestamp_folder() {
-  auto stamp = utc_now();
-  std::erase(stamp, ':');
-  std::erase(stamp, '-');
-  return "results/local/" + stamp;
-}
 
 struct RunOptions {
   std::vector<std::string> filter, imports;
@@ -146,15 +92,7 @@ Verb add_run_verb(CLI::App& program) {
   return [options, app]() -> int {
     auto settings = settings_of(*options, *app, app->remaining());
     if (!settings) return fail(settings.error());
-    struct sigaction action {};
-    action.sa_handler = on_interrupt;
-    sigaction(SIGINT, &action, nullptr);
-    sigaction(SIGTERM, &action, nullptr);
-    ProgressLine line;
-    settings->progress = [&line](const Progress& progress) { line.show(progress); };
-    settings->interrupted = &interrupt_seen;
-    auto outcome = run_sweep(*settings);
-    line.end();
+    auto outcome = run_with_progress(*settings);
     if (!outcome) return fail(outcome.error());
     print_summary(outcome->result);
     fmt::print("result: {}\n", outcome->file.string());

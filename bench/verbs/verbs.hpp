@@ -19,6 +19,7 @@ Verb add_list_verb(CLI::App& program);
 Verb add_run_verb(CLI::App& program);
 Verb add_step_verb(CLI::App& program);
 Verb add_report_verb(CLI::App& program);
+Verb add_policy_verb(CLI::App& program);
 Verb add_catalog_verb(CLI::App& program);
 Verb add_worker_verb(CLI::App& program);
 
