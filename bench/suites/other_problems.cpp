@@ -138,6 +138,10 @@ std::vector<LayerProblem> other_problems(const Network& network, std::int64_t ba
   collector.take(of_kind(network, batch, LayerKind::softmax_cross_entropy, "softmax_cross_entropy", layout));
   if (breadth == Breadth::all) collector.take(softmax_cross_entropy_problem(batch, network.classes, usual_smoothing));
   for (const bool backward : {false, true}) collector.take(dropout_problem(backward, batch * 1280, "0.2", 1));
+  // All parameters as one vector, by the rates of the recipes that train such networks.
+  const std::string parameters = "n" + whole(network.trainable_count());
+  for (const auto& [op, rates] : {std::pair{"sgd_momentum", ""}, {"rmsprop", "_lr0.016_m0.9_eps0.001"}, {"adam", ""}})
+    collector.take(Problem{op, parameters + rates, f32, "vector"});
   for (const auto& type : breadth == Breadth::all ? types : std::vector<std::string>{f32}) {
     if (type == "f32_f32_tf32") continue;
     for (const char* op : {"relu6_fwd", "relu6_bwd", "swish_fwd", "swish_bwd", "relu_fwd", "relu_bwd", "sigmoid_fwd", "sigmoid_bwd"})

@@ -18,6 +18,7 @@
 #include "kernels/matmul/matmul_operation.hpp"
 #include "kernels/matmul/operation.hpp"
 #include "kernels/normalization/batch_norm.hpp"
+#include "kernels/optimizer/optimizer.hpp"
 #include "kernels/pooling/pooling.hpp"
 #include "kernels/reduction/sum.hpp"
 #include "kernels/scatter_add/scatter_add.hpp"
@@ -39,6 +40,7 @@ Registry make_registry(const std::filesystem::path& selections, const AlgorithmS
   for (auto& operation : make_softmax_operations()) registry.add(std::move(operation));
   registry.add(make_softmax_cross_entropy_operation());
   for (auto& operation : make_dropout_operations()) registry.add(std::move(operation));
+  for (auto& operation : make_optimizer_operations()) registry.add(std::move(operation));
   registry.add(make_sum_operation());
   registry.add(make_scatter_add_operation());
   for (auto& operation : make_train_step_operations(policies_from_files(selections))) registry.add(std::move(operation));

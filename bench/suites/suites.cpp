@@ -97,6 +97,7 @@ std::string suite_of(const std::string& op) {
   if (op.find("_pool_") != std::string::npos) return "pooling";
   if (op.find("softmax") != std::string::npos) return "softmax";
   if (begins("dropout")) return "dropout";
+  if (op == "sgd_momentum" || op == "rmsprop" || op == "adam") return "optimizer";
   if (begins("relu") || begins("swish") || begins("sigmoid") || op == "add") return "activation";
   if (begins("scale_channels") || op == "bias_add") return "channelwise";
   if (begins("dense_")) return "dense";
