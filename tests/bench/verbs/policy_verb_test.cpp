@@ -125,15 +125,16 @@ TEST_F(PolicyVerb, NonsenseGivesOneLineAndExitCodeTwo) {
   std::ofstream(folder_ / "empty.json");
   std::ofstream(folder_ / "newer.json") << R"({"schema": "detbench-policy", "schema_version": 99})";
   ASSERT_EQ(detbench("policy choose " + at("result.json") + " --out " + at("p.json")).code, 0);
-  for (const std::string& arguments : {std::string(), std::string("frobnicate"), std::string("choose"), "choose " + at("nowhere.json"), "choose " + at("empty.json"),
-                                       "choose " + at("result.json") + " --demand sometimes --out " + at("x"), "choose " + at("result.json") + " --budget lots --out " + at("x"),
-                                       "choose " + at("result.json") + " --policy slowest --out " + at("x"), "choose " + at("result.json") + " --policy fastest --demand batch --out " + at("x"),
-                                       "choose " + at("result.json") + " --claimed --out " + at("x"), "choose " + at("result.json") + " --demand none --budget 5% --out " + at("x"),
-                                       "show", "show " + at("nowhere.json"), "show " + at("newer.json"), "show " + at("empty.json"), "show " + at("result.json"),
-                                       "show " + at("p.json") + " --for caffe", "measure", "measure " + at("nowhere.json"), "measure " + at("p.json") + " --profile quickest",
-                                       "measure " + at("p.json") + " --backend tpu", "measure " + at("p.json") + " --backend cuda --out " + at("y"),
-                                       "measure " + at("p.json") + " --step nonsense --out " + at("y"), "measure " + at("p.json") + " " + at("p.json") + " --out " + at("y"),
-                                       "measure " + at("p.json") + " --threads -1 --out " + at("y")}) {
+  const std::vector<std::string> wrong{"", "frobnicate", "choose", "choose " + at("nowhere.json"), "choose " + at("empty.json"),
+      "choose " + at("result.json") + " --demand sometimes --out " + at("x"), "choose " + at("result.json") + " --budget lots --out " + at("x"),
+      "choose " + at("result.json") + " --policy slowest --out " + at("x"), "choose " + at("result.json") + " --policy fastest --demand batch --out " + at("x"),
+      "choose " + at("result.json") + " --claimed --out " + at("x"), "choose " + at("result.json") + " --demand none --budget 5% --out " + at("x"),
+      "show", "show " + at("nowhere.json"), "show " + at("newer.json"), "show " + at("empty.json"), "show " + at("result.json"),
+      "show " + at("p.json") + " --for caffe", "measure", "measure " + at("nowhere.json"), "measure " + at("p.json") + " --profile quickest",
+      "measure " + at("p.json") + " --backend tpu", "measure " + at("p.json") + " --backend cuda --out " + at("y"),
+      "measure " + at("p.json") + " --step nonsense --out " + at("y"), "measure " + at("p.json") + " " + at("p.json") + " --out " + at("y"),
+      "measure " + at("p.json") + " --threads -1 --out " + at("y")};
+  for (const auto& arguments : wrong) {
     const auto outcome = detbench("policy " + arguments);
     EXPECT_EQ(outcome.code, 2) << arguments << ": " << outcome.text;
     EXPECT_EQ(std::count(outcome.text.begin(), outcome.text.end(), '\n'), 1) << arguments << ": " << outcome.text;
