@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "bench/analysis/chart_data.hpp"
+#include "bench/analysis/divergence_rows.hpp"
 #include "bench/analysis/embedded_files.hpp"
 #include "bench/analysis/provenance.hpp"
 #include "bench/records/json_text.hpp"
@@ -29,7 +30,7 @@ struct Source {
   std::vector<std::string> remarks;  ///< subtitle lines before the provenance
 };
 
-std::vector<Source> sources(const std::vector<ComparisonView>& views) {
+std::vector<Source> sources(const std::vector<ResultFile>& files, const std::vector<ComparisonView>& views) {
   std::vector<Source> list;
   list.push_back(
       {"tradeoff_frontier",
@@ -67,6 +68,12 @@ std::vector<Source> sources(const std::vector<ComparisonView>& views) {
                   "no train step was measured",
                   {{"rows", policy_rows(views)}, {"scopes", policy_scope_rows(views)}, {"ops", policy_op_rows(views)}},
                   {"Times from the reporting half of the blocks, of which a step has three times the profile's; n: runs or configurations without a difference"}});
+  list.push_back({"divergence_growth",
+                  "Two train steps from the same weights, side by side. Above: in which step and at which op their bits part. Below: how the "
+                  "difference of the weights then grows; pairs that stay equal have no curve.",
+                  "no train steps were compared",
+                  {{"rows", divergence_rows(files)}, {"words", divergence_word_rows(files)}},
+                  {"Up to the step at which they part every op is digested and waited for: what only overlapping ops show may part later here"}});
   list.push_back(
       {"layer_cost",
        "How much longer each layer takes in a step under the policy of the column than under the policy fastest.",
@@ -111,7 +118,7 @@ Result<std::vector<Chart>> make_charts(const std::vector<ResultFile>& files, con
   if (!theme) return tl::unexpected(theme.error());
   const auto provenance = provenance_lines(files);
   std::vector<Chart> charts;
-  for (auto& source : sources(views)) {
+  for (auto& source : sources(files, views)) {
     auto spec = embedded_json(std::string(source.name) + ".vl.json");
     if (!spec) return tl::unexpected(spec.error());
     Chart chart{source.name, source.caption, has_rows(source.datasets), {}};

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "bench/analysis/chart_data.hpp"
+#include "bench/analysis/divergence_rows.hpp"
 #include "bench/analysis/price.hpp"
 #include "bench/analysis/provenance.hpp"
 
@@ -137,6 +138,11 @@ void claims_in_words(const ResultFile& file, const std::string& who, std::vector
     findings.push_back({fmt::format("{}No claim was broken: {} held in the runs made.", who, claims)});
 }
 
+/// Steps that part are a finding; that they stay equal is one too.
+void divergence_in_words(const ResultFile& file, const std::string& who, std::vector<Finding>& findings) {
+  for (const auto& d : file.divergence) findings.push_back({fmt::format("{}Train steps side by side ({}): {}.", who, d.question, divergence_words(d))});
+}
+
 void controls_in_words(const ResultFile& file, const std::string& who, std::vector<Finding>& findings) {
   std::size_t caught = 0;
   for (const auto& c : file.controls) {
@@ -167,6 +173,7 @@ std::vector<Finding> find_findings(const std::vector<ResultFile>& files, const s
     rows_in_words(files[i], who, findings);
     train_steps_in_words(views, files[i], who, findings);
     prices_in_words(views, files[i], who, findings);
+    divergence_in_words(files[i], who, findings);
     agreement_in_words(files[i], who, findings);
     claims_in_words(files[i], who, findings);
     controls_in_words(files[i], who, findings);
