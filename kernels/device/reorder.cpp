@@ -4,6 +4,7 @@
 
 #include "kernels/device/onednn.hpp"
 #include "kernels/device/reorder_cuda.hpp"
+#include "kernels/device/reorder_transpose.hpp"
 #include "kernels/device/reorder_types.hpp"
 #include "kernels/tensor/layout_walk.hpp"
 
@@ -12,8 +13,6 @@ namespace {
 
 constexpr std::size_t alignment = 64;
 std::size_t aligned(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
-
-using reorder::Convert;
 
 /// Elements that one thread takes at a time: two buffers of them fit the first-level cache.
 constexpr std::int64_t chunk_elements = 2048;
@@ -35,6 +34,24 @@ void copy_elements(const LayoutWalk& from, const LayoutWalk& to, const void* sou
   }
 }
 
+/// A tile of neighbouring rows and columns at a time: every cache line that is fetched for a tile is used for it.
+template <class Conversion>
+void transpose_tiles(const reorder::Transpose& transpose, const void* source, void* target) {
+  using Target = typename reorder::ConversionTypes<Conversion>::Target;
+  const auto* in = static_cast<const typename reorder::ConversionTypes<Conversion>::Source*>(source);
+  auto* out = static_cast<Target*>(target);
+#pragma omp parallel for schedule(static)
+  for (std::int64_t k = 0; k < transpose.tiles(); ++k) {
+    const auto tile = transpose.tile(k);
+    const int rows = static_cast<int>(std::min<std::int64_t>(reorder::tile_size, transpose.rows - tile.row));
+    const int columns = static_cast<int>(std::min<std::int64_t>(reorder::tile_size, transpose.columns - tile.column));
+    Target held[reorder::tile_size][reorder::tile_size];
+    for (int r = 0; r < rows; ++r)
+      for (int c = 0; c < columns; ++c) held[c][r] = Conversion{}(in[transpose.source(tile, r, 0) + c]);
+    for (int c = 0; c < columns; ++c) std::copy_n(held[c], rows, out + transpose.target(tile, 0, c));
+  }
+}
+
 /// Memory that lies alike, padding included: zero stays zero.
 template <class Conversion>
 void convert_memory(std::int64_t n, const void* source, void* target) {
@@ -46,7 +63,8 @@ void convert_memory(std::int64_t n, const void* source, void* target) {
 
 class ReorderOp final : public Op {
  public:
-  ReorderOp(Tensor source, Tensor target) : from_(source.spec), to_(target.spec), source_(std::move(source)), target_(std::move(target)) {}
+  ReorderOp(Tensor source, Tensor target)
+      : from_(source.spec), to_(target.spec), transpose_(reorder::transpose_of(source.spec, target.spec)), source_(std::move(source)), target_(std::move(target)) {}
   Status enqueue() override {
     const void* source = source_.region.data;
     void* target = target_.region.data;
@@ -54,6 +72,7 @@ class ReorderOp final : public Op {
     reorder::with_conversion(from.type, to.type, [&](auto conversion) {
       using Conversion = decltype(conversion);
       if (reorder::same_places(from, to)) return convert_memory<Conversion>(to.layout.elements, source, target);
+      if (transpose_) return transpose_tiles<Conversion>(*transpose_, source, target);
       // Only a padded target has elements that the copy does not write.
       if (to.layout.elements != element_count(to.shape)) std::memset(target, 0, to.bytes());
       copy_elements<Conversion>(from_, to_, source, target);
@@ -63,6 +82,7 @@ class ReorderOp final : public Op {
 
  private:
   LayoutWalk from_, to_;
+  std::optional<reorder::Transpose> transpose_;
   Tensor source_, target_;
 };
 
