@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "kernels/dropout/step_mask.hpp"
 #include "kernels/tensor/float_formats.hpp"
 #include "kernels/tensor/philox.hpp"
 #include "tests/kernels/dropout/step_dropout_runs.hpp"
@@ -31,6 +32,18 @@ TEST(StepDropout, DropsWhatPhiloxSaysAndScalesTheRest) {
       ASSERT_EQ(y[i], word < static_cast<std::uint32_t>(0.3 * 4294967296.0) ? 0.0f : x[i] * static_cast<float>(1 / 0.7)) << i;
     }
   }
+}
+
+// What a GPU's threads run, here one after the other and last group first.
+TEST(StepDropout, AThreadPerPhiloxCallGivesTheSame) {
+  const StepDropout dropout{1, 4103, 0.3, false, 11, "dropout/top"};
+  const auto run = step_dropout_run(dropout, DataType::f16, 5);
+  const auto x = values_of<std::uint16_t>(run.inputs[0]);
+  std::vector<std::uint16_t> y(x.size(), 0xFFFF);
+  const std::int32_t step = 5;
+  const dropout::ApplyStep<F16> apply{dropout::mask_of(dropout), 4103, x.data(), y.data(), &step};
+  for (std::uint32_t group = (4103 + 3) / 4; group-- > 0;) apply(group);
+  EXPECT_EQ(testing::bytes_of(y), run_on_cpu(run)[0]);
 }
 
 TEST(StepDropout, EachStepStreamAndSeedHasItsOwnMaskOfTheRightShare) {
