@@ -22,6 +22,7 @@ DivergenceRequest request(const char* a, const char* b, int threads_a, int threa
   r.a.name = a, r.b.name = b;
   r.configuration_a.threads = threads_a, r.configuration_b.threads = threads_b;
   r.steps = 3;
+  r.limit_s = 3600;  // a loaded machine must not cut the comparison short
   r.inputs = {InputFill::rounding, 1};
   return r;
 }
