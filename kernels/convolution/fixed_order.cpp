@@ -123,7 +123,7 @@ class FixedOrderConvolution final : public Provider {
 
  private:
   static std::string algorithm_name(const ConvolutionProblem& p) {
-    return p.direction == Direction::wgrad ? "chunked16" : "direct";
+    return p.direction == Direction::wgrad ? "chunked64" : "direct";
   }
   static Result<std::unique_ptr<Plan>> cpu_plan(const ConvolutionProblem& p, const Options& options) {
     for (const auto& [key, value] : options)

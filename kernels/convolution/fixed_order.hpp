@@ -13,11 +13,13 @@
 #pragma once
 
 #include "kernels/convolution/problem.hpp"
+#include "kernels/convolution/tap_pattern.hpp"
 #include "kernels/device/ordered_products.hpp"
 
 namespace detbench {
 
-/// At most 16 chunks, and at least 512 output pixels in each.
+/// At most 64 chunks, and at least 512 output pixels in each: enough for a GPU to be busy with few weights, and few enough
+/// that adding the chunks costs nothing beside the sums.
 std::int64_t wgrad_chunk_rows(const ConvolutionProblem& problem);
 std::int64_t wgrad_chunks(const ConvolutionProblem& problem);
 
@@ -44,11 +46,14 @@ class Runner {
       std::int64_t y, x;                   ///< reads input (i * i_step + y, j * j_step + x)
     };
     std::vector<Tap> taps;
+    TapPattern regular;                    ///< the same in regular steps
   };
 
   void make_patterns();
   void pack_weights(const float* weights, float* packed) const;
   void gather_dense(const float* in, const float* packed, const float* zeros, float* out) const;
+  bool lies_in_rows(const TapPattern& taps) const;
+  void gather_rows(const float* in, const float* packed, float* out) const;
   void gather_depthwise(const float* in, const float* packed, const float* zeros, float* out) const;
   void sum_pixels(const float* src, const float* diff_dst, float* out, float* partials) const;
   void sum_pixels_dense(const ordered::PixelSums& sums, float* partials) const;

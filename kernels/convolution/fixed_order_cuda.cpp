@@ -24,6 +24,7 @@ class GpuPlan final : public Plan {
   const std::vector<TensorSpec>& inputs() const override { return tensors_.inputs; }
   const std::vector<TensorSpec>& outputs() const override { return tensors_.outputs; }
   std::size_t workspace_bytes() const override { return gpu_workspace_bytes(p_); }
+  std::size_t alignment_bytes() const override { return size_of(p_.types.storage); }
   Result<std::unique_ptr<Op>> bind(std::span<const Tensor> inputs, std::span<const Tensor> outputs, Region workspace, Stream& stream) override {
     if (inputs.size() != 2 || outputs.size() != 1) return failure("a convolution has two inputs and one output");
     if (workspace.bytes < workspace_bytes())
@@ -41,7 +42,7 @@ class GpuPlan final : public Plan {
 Status can_run_on_gpu() { return {}; }
 
 std::size_t gpu_workspace_bytes(const ConvolutionProblem& p) {
-  if (p.direction != Direction::wgrad || wgrad_chunks(p) == 1) return 0;
+  if (p.direction != Direction::wgrad || (wgrad_chunks(p) == 1 && p.types.weight_gradient == DataType::f32)) return 0;
   return static_cast<std::size_t>(wgrad_chunks(p) * element_count(p.weights_shape())) * sizeof(float);
 }
 

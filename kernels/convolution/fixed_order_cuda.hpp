@@ -13,7 +13,7 @@ namespace detbench::fixed_order {
 /// Success where this build has the kernels.
 Status can_run_on_gpu();
 
-/// f32 parts of a weight gradient's chunks, where there are several; else 0.
+/// f32 parts of a weight gradient's chunks, where they are not the result itself; else 0.
 std::size_t gpu_workspace_bytes(const ConvolutionProblem& problem);
 
 /// Enqueues the convolution on a stream (a cudaStream_t). Inputs in the order of tensors_of(), canonical, stored as the

@@ -8,7 +8,7 @@ namespace detbench {
 using ordered::panel_columns;
 
 std::int64_t wgrad_chunk_rows(const ConvolutionProblem& p) {
-  constexpr std::int64_t most_chunks = 16, fewest_pixels = 512;
+  constexpr std::int64_t most_chunks = 64, fewest_pixels = 512;
   const std::int64_t rows = p.mb * p.oh();
   return std::min(rows, std::max((rows + most_chunks - 1) / most_chunks, (fewest_pixels + p.ow() - 1) / p.ow()));
 }
@@ -54,7 +54,7 @@ Runner::Runner(const ConvolutionProblem& problem, const ordered::Kernels& kernel
 void Runner::make_patterns() {
   if (p_.direction == Direction::forward) {
     i_step_ = p_.sh, j_step_ = p_.sw;
-    Pattern all{out_h_, out_w_, 0, 1, 0, 1, {}};
+    Pattern all{out_h_, out_w_, 0, 1, 0, 1, {}, forward_pattern(p_)};
     for (std::int64_t r = 0; r < p_.kh; ++r)
       for (std::int64_t s = 0; s < p_.kw; ++s) all.taps.push_back({r * p_.kw + s, r * p_.dh - p_.pt, s * p_.dw - p_.pl});
     patterns_.push_back(std::move(all));
@@ -62,7 +62,7 @@ void Runner::make_patterns() {
   }
   for (std::int64_t y0 = 0; y0 < std::min(p_.sh, p_.ih); ++y0)
     for (std::int64_t x0 = 0; x0 < std::min(p_.sw, p_.iw); ++x0) {
-      Pattern pattern{(p_.ih - y0 + p_.sh - 1) / p_.sh, (p_.iw - x0 + p_.sw - 1) / p_.sw, y0, p_.sh, x0, p_.sw, {}};
+      Pattern pattern{(p_.ih - y0 + p_.sh - 1) / p_.sh, (p_.iw - x0 + p_.sw - 1) / p_.sw, y0, p_.sh, x0, p_.sw, {}, dgrad_pattern(p_, y0, x0)};
       for (std::int64_t r = 0; r < p_.kh; ++r)
         for (std::int64_t s = 0; s < p_.kw; ++s) {
           const std::int64_t y = y0 + p_.pt - r * p_.dh, x = x0 + p_.pl - s * p_.dw;
@@ -143,7 +143,46 @@ void Runner::gather_dense(const float* in, const float* packed, const float* zer
   }
 }
 
+/// Whether depthwise_row() takes a pattern: a filter row's taps lie next to each other in the input.
+bool Runner::lies_in_rows(const TapPattern& taps) const {
+  if (taps.tap_columns < 1 || taps.tap_columns > ordered::most_row_taps) return false;
+  if (taps.tap_columns == 1) return taps.j_step <= 2;
+  return (taps.x_tap == 1 && taps.j_step <= 2) || (taps.x_tap == -1 && taps.j_step == 1);
+}
+
+/// A band of rows of a part of the channels is one task: its window over the input then stays in the cache from pixel to pixel
+/// and from row to row, and all patterns of a dgrad read it together.
+void Runner::gather_rows(const float* in, const float* packed, float* out) const {
+  constexpr std::int64_t band_rows = 8;
+  std::int64_t most_rows = 0;
+  for (const auto& pattern : patterns_) most_rows = std::max(most_rows, pattern.rows);
+  const std::int64_t bands = (most_rows + band_rows - 1) / band_rows, parts = (p_.g + depthwise_channels_per_task - 1) / depthwise_channels_per_task;
+#pragma omp parallel for collapse(3) schedule(static)
+  for (std::int64_t n = 0; n < p_.mb; ++n)
+    for (std::int64_t band = 0; band < bands; ++band)
+      for (std::int64_t part = 0; part < parts; ++part) {
+        const std::int64_t c = part * depthwise_channels_per_task, channels = std::min(depthwise_channels_per_task, p_.g - c);
+        const float *lines[most_taps], *filters[most_taps];
+        for (const auto& pattern : patterns_) {
+          const TapPattern& taps = pattern.regular;
+          for (std::int32_t r = 0; r < taps.tap_rows; ++r) filters[r] = packed + (taps.filter0 + r * taps.filter_row) * p_.g + c;
+          for (std::int64_t i = band * band_rows; i < std::min(taps.rows, (band + 1) * band_rows); ++i) {
+            for (std::int32_t r = 0; r < taps.tap_rows; ++r) {
+              const std::int64_t y = i * taps.i_step + taps.y0 + r * taps.y_tap;
+              lines[r] = y >= 0 && y < in_h_ ? in + (n * in_h_ + y) * in_w_ * in_c_ + c : nullptr;
+            }
+            const ordered::DepthwiseRow row{lines, filters, taps.tap_rows, taps.filter_column * p_.g, in_w_, in_c_, taps.x0, channels, taps.columns,
+                                            taps.out_x_step * out_c_,
+                                            out + ((n * out_h_ + taps.out_y + i * taps.out_y_step) * out_w_ + taps.out_x) * out_c_ + c};
+            kernels_.depthwise_row(row, taps.tap_columns, taps.j_step, taps.tap_columns > 1 ? taps.x_tap : 1);
+          }
+        }
+      }
+}
+
 void Runner::gather_depthwise(const float* in, const float* packed, const float* zeros, float* out) const {
+  if (std::all_of(patterns_.begin(), patterns_.end(), [&](const Pattern& pattern) { return lies_in_rows(pattern.regular); }))
+    return gather_rows(in, packed, out);
   for (const auto& pattern : patterns_) {
     const auto taps = static_cast<std::int64_t>(pattern.taps.size());
 #pragma omp parallel for collapse(2) schedule(static)

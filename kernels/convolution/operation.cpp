@@ -1,5 +1,6 @@
 #include "kernels/convolution/operation.hpp"
 
+#include "kernels/convolution/depthwise_atomic.hpp"
 #include "kernels/convolution/legacy_cudnn.hpp"
 #include "kernels/convolution/reference.hpp"
 #include "kernels/typed_operation.hpp"
@@ -12,6 +13,7 @@ std::unique_ptr<Operation> make_convolution_operation(Direction direction, const
   operation->add(make_onednn_convolution());
   operation->add(make_cudnn_graph_convolution(search));
   operation->add(make_cudnn_legacy_convolution(search));
+  operation->add(make_cuda_convolution());
   operation->add(make_fixed_order_convolution());
   operation->add(make_reference_convolution());
   return operation;

@@ -9,7 +9,8 @@
 
 namespace detbench {
 
-/// "conv_fwd", "conv_dgrad" or "conv_wgrad", with the providers onednn, cudnn_graph, cudnn_legacy, fixed_order and reference.
+/// "conv_fwd", "conv_dgrad" or "conv_wgrad", with the providers onednn, cudnn_graph, cudnn_legacy, cuda,
+/// fixed_order and reference.
 /// The search says how far cuDNN's configurations are looked for.
 std::unique_ptr<Operation> make_convolution_operation(Direction direction, const AlgorithmSearch& search = {});
 
@@ -25,7 +26,8 @@ std::unique_ptr<Provider> make_onednn_convolution();
 /// Offers carry tiers, ranks, notes and workspace; any configuration can be planned by name, offered or not.
 std::unique_ptr<Provider> make_cudnn_graph_convolution(const AlgorithmSearch& search = {});
 
-/// Provider `fixed_order`: ours, the same bits for any thread count and instruction set (fixed_order.hpp has the order).
+/// Provider `fixed_order`: ours, the same bits for any thread count and instruction set, and on a GPU (fixed_order.hpp has
+/// the order).
 std::unique_ptr<Provider> make_fixed_order_convolution();
 
 }  // namespace detbench

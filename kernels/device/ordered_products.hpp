@@ -27,6 +27,8 @@ inline constexpr std::int64_t panel_columns = 32;
 /// Most rows that any instruction set's tile_rows asks for, and most pixels of one depthwise call.
 inline constexpr int most_tile_rows = 12;
 inline constexpr int most_depthwise_pixels = 4;
+/// Most taps of one filter row of depthwise_row().
+inline constexpr int most_row_taps = 5;
 
 /// Rows of a convolution's weight gradient: sums over output pixels, row by row.
 struct PixelSums {
@@ -49,6 +51,17 @@ struct PixelSums {
   }
 };
 
+/// One row of a depthwise convolution's results, whose taps are neighbours in the input's row.
+struct DepthwiseRow {
+  const float* const* lines;    ///< per filter row: the input row's first pixel, or nullptr: the row lies in the padding
+  const float* const* filters;  ///< per filter row: [tap][channel] of the taps that take part
+  std::int64_t filter_rows, filter_step;  ///< elements from one tap to the next
+  std::int64_t columns, pixel;  ///< of the input row; elements from one input pixel to the next
+  std::int64_t first;           ///< input column that tap 0 of result 0 reads; it may lie outside
+  std::int64_t channels, results, out_step;  ///< elements from one result to the next
+  float* out;
+};
+
 struct Kernels {
   InstructionSet set;
   int tile_rows;  ///< most rows of one call of tile() and outer(); says nothing about results
@@ -69,6 +82,11 @@ struct Kernels {
   /// <= 4.
   void (*depthwise)(int pixels, std::int64_t channels, std::int64_t taps, const float* const* rows,
                     const float* const* filters, float* const* out);
+
+  /// out[j * out_step + c] = +0, then for filter rows r, for s < taps: fma(input[r][first + j step + s direction][c],
+  /// filters[r][s][c], acc), with +0 for what lies in the padding. `taps` from 1 to most_row_taps; (step, direction) is
+  /// (1, 1), (2, 1) or (1, -1).
+  void (*depthwise_row)(const DepthwiseRow& row, int taps, int step, int direction);
 
   /// out[s * out_stride + c] for s < taps_w and c < channels: the sum of outer(), with k = c = channel c0 + c.
   void (*depthwise_sums)(std::int64_t channels, const PixelSums& sums, std::int64_t first, std::int64_t last,

@@ -12,7 +12,8 @@ namespace {
 
 using V = __m256;
 // 16 registers: 3 rows of 4 vectors are 12 accumulators, and leave 4 for the operands.
-constexpr int lanes = 8, tile_rows_here = 3, depthwise_vectors = 2, depthwise_pixel_vectors = 2;
+constexpr int lanes = 8, tile_rows_here = 3, depthwise_vectors = 2, depthwise_pixel_vectors = 2, row_vectors_here = 2;
+constexpr bool row_in_blocks_here = true;
 
 inline __m256i first_lanes(int n) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
@@ -30,7 +31,7 @@ inline V fma(V a, V b, V c) { return _mm256_fmadd_ps(a, b, c); }
 }  // namespace
 
 const Kernels& kernels_avx2() {
-  static constexpr Kernels kernels{InstructionSet::avx2, tile_rows_here, tile, outer, depthwise, depthwise_sums};
+  static constexpr Kernels kernels{InstructionSet::avx2, tile_rows_here, tile, outer, depthwise, depthwise_row, depthwise_sums};
   return kernels;
 }
 

@@ -12,7 +12,8 @@ namespace detbench::ordered {
 namespace {
 
 using V = __m512;
-constexpr int lanes = 16, tile_rows_here = 12, depthwise_vectors = 4, depthwise_pixel_vectors = 4;
+constexpr int lanes = 16, tile_rows_here = 12, depthwise_vectors = 4, depthwise_pixel_vectors = 4, row_vectors_here = 4;
+constexpr bool row_in_blocks_here = true;
 
 inline __mmask16 first_lanes(int n) { return n >= lanes ? 0xFFFF : static_cast<__mmask16>((1u << n) - 1); }
 inline V zero() { return _mm512_setzero_ps(); }
@@ -28,7 +29,7 @@ inline V fma(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }
 }  // namespace
 
 const Kernels& kernels_avx512() {
-  static constexpr Kernels kernels{InstructionSet::avx512, tile_rows_here, tile, outer, depthwise, depthwise_sums};
+  static constexpr Kernels kernels{InstructionSet::avx512, tile_rows_here, tile, outer, depthwise, depthwise_row, depthwise_sums};
   return kernels;
 }
 

@@ -9,7 +9,8 @@ namespace {
 struct V {
   float lane[4];
 };
-constexpr int lanes = 4, tile_rows_here = 2, depthwise_vectors = 1, depthwise_pixel_vectors = 1;
+constexpr int lanes = 4, tile_rows_here = 2, depthwise_vectors = 1, depthwise_pixel_vectors = 1, row_vectors_here = 1;
+constexpr bool row_in_blocks_here = false;
 
 inline V broadcast(float x) { return {{x, x, x, x}}; }
 inline V zero() { return broadcast(0.0f); }
@@ -35,7 +36,7 @@ inline V fma(V a, V b, V c) {
 }  // namespace
 
 const Kernels& kernels_baseline() {
-  static constexpr Kernels kernels{InstructionSet::baseline, tile_rows_here, tile, outer, depthwise, depthwise_sums};
+  static constexpr Kernels kernels{InstructionSet::baseline, tile_rows_here, tile, outer, depthwise, depthwise_row, depthwise_sums};
   return kernels;
 }
 

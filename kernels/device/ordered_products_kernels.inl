@@ -1,6 +1,7 @@
 // The kernels of ordered_products.hpp, written once over a vector type. The including file defines, in an anonymous
 // namespace and compiled for its instruction set: V, lanes, tile_rows_here, depthwise_vectors,
-// depthwise_pixel_vectors, and zero(), broadcast(x),
+// depthwise_pixel_vectors, row_in_blocks_here, row_vectors_here,
+// and zero(), broadcast(x),
 // load(p), load_some(p, n), store(p, v), store_some(p, v, n), fma(a, b, c).
 
 constexpr int panel_vectors = static_cast<int>(panel_columns) / lanes;
@@ -123,6 +124,106 @@ void depthwise(int pixels, std::int64_t channels, std::int64_t taps, const float
   }
 }
 
+/// Results j .. j + Pixels - 1 of `Vectors` vectors of channels, at most `count` channels. An input pixel is loaded once and
+/// meets every result that it belongs to: it is the columns that are walked, in the direction in which each result's taps
+/// ascend.
+template <int Pixels, int Vectors, int Taps, int Step, int Direction>
+void depthwise_row_block(const DepthwiseRow& row, std::int64_t j, std::int64_t c, int count) {
+  constexpr int columns = (Pixels - 1) * Step + Taps;
+  V acc[Pixels][Vectors];
+  const auto read = [&](const float* p, int v) { return v + 1 < Vectors ? load(p + v * lanes) : load_some(p + v * lanes, count - v * lanes); };
+#pragma GCC unroll 8
+  for (int p = 0; p < Pixels; ++p)
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v) acc[p][v] = zero();
+  // Direction -1: tap 0 of result j reads the last column of the window.
+  const std::int64_t x0 = row.first + j * Step - (Direction < 0 ? Taps - 1 : 0);
+  for (std::int64_t r = 0; r < row.filter_rows; ++r) {
+    const float* line = row.lines[r];
+    const auto width = static_cast<std::uint64_t>(line != nullptr ? row.columns : 0);
+    V filter[Taps][Vectors];
+#pragma GCC unroll 5
+    for (int s = 0; s < Taps; ++s)
+#pragma GCC unroll 4
+      for (int v = 0; v < Vectors; ++v) filter[s][v] = read(row.filters[r] + s * row.filter_step + c, v);
+#pragma GCC unroll 32
+    for (int i = 0; i < columns; ++i) {
+      const int q = Direction < 0 ? columns - 1 - i : i;
+      V value[Vectors];
+#pragma GCC unroll 4
+      for (int v = 0; v < Vectors; ++v)
+        value[v] = static_cast<std::uint64_t>(x0 + q) < width ? read(line + (x0 + q) * row.pixel + c, v) : zero();
+#pragma GCC unroll 5
+      for (int s = 0; s < Taps; ++s) {
+        const int at = Direction < 0 ? q - (Taps - 1 - s) : q - s;
+        if (at < 0 || at % Step != 0 || at / Step >= Pixels) continue;
+#pragma GCC unroll 4
+        for (int v = 0; v < Vectors; ++v) acc[at / Step][v] = fma(value[v], filter[s][v], acc[at / Step][v]);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int p = 0; p < Pixels; ++p)
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v) store_some(row.out + (j + p) * row.out_step + c + v * lanes, acc[p][v], count - v * lanes);
+}
+
+template <int Pixels, int Vectors, int Taps, int Step, int Direction>
+std::int64_t depthwise_row_blocks(const DepthwiseRow& row, std::int64_t j) {
+  for (; j + Pixels <= row.results; j += Pixels) {
+    std::int64_t c = 0;
+    for (; c + Vectors * lanes <= row.channels; c += Vectors * lanes)
+      depthwise_row_block<Pixels, Vectors, Taps, Step, Direction>(row, j, c, Vectors * lanes);
+    for (; c < row.channels; c += lanes)
+      depthwise_row_block<Pixels, 1, Taps, Step, Direction>(row, j, c, static_cast<int>(row.channels - c < lanes ? row.channels - c : lanes));
+  }
+  return j;
+}
+
+template <int Taps, int Step, int Direction>
+void depthwise_row_of(const DepthwiseRow& row) {
+  // About eight accumulators are under way whatever is left of a row.
+  std::int64_t j = depthwise_row_blocks<8, 1, Taps, Step, Direction>(row, 0);
+  j = depthwise_row_blocks<4, 2, Taps, Step, Direction>(row, j);
+  j = depthwise_row_blocks<2, row_vectors_here, Taps, Step, Direction>(row, j);
+  depthwise_row_blocks<1, row_vectors_here, Taps, Step, Direction>(row, j);
+}
+
+template <int Step, int Direction>
+void depthwise_row_taps(const DepthwiseRow& row, int taps) {
+  switch (taps) {
+    case 1: return depthwise_row_of<1, Step, Direction>(row);
+    case 2: return depthwise_row_of<2, Step, Direction>(row);
+    case 3: return depthwise_row_of<3, Step, Direction>(row);
+    case 4: return depthwise_row_of<4, Step, Direction>(row);
+    default: return depthwise_row_of<5, Step, Direction>(row);
+  }
+}
+
+/// Without wide registers blocks gain nothing: a vector of results after the other.
+template <bool InBlocks>
+void depthwise_row_by(const DepthwiseRow& row, int taps, int step, int direction) {
+  if constexpr (InBlocks) {
+    if (direction < 0) return depthwise_row_taps<1, -1>(row, taps);
+    step == 1 ? depthwise_row_taps<1, 1>(row, taps) : depthwise_row_taps<2, 1>(row, taps);
+  } else {
+    for (std::int64_t j = 0; j < row.results; ++j)
+      for (std::int64_t c = 0; c < row.channels; c += lanes) {
+        const int count = static_cast<int>(row.channels - c < lanes ? row.channels - c : lanes);
+        V acc = zero();
+        for (std::int64_t r = 0; r < row.filter_rows; ++r)
+          for (int s = 0; s < taps; ++s) {
+            const std::int64_t x = row.first + j * step + s * direction;
+            const bool inside = row.lines[r] != nullptr && x >= 0 && x < row.columns;
+            acc = fma(inside ? load_some(row.lines[r] + x * row.pixel + c, count) : zero(), load_some(row.filters[r] + s * row.filter_step + c, count), acc);
+          }
+        store_some(row.out + j * row.out_step + c, acc, count);
+      }
+  }
+}
+
+void depthwise_row(const DepthwiseRow& row, int taps, int step, int direction) { depthwise_row_by<row_in_blocks_here>(row, taps, step, direction); }
+
 /// Taps s0 .. s0 + Taps - 1 of one filter row at once; each has a chain of its own, in ascending pixels.
 template <int Taps, int Vectors, bool Whole>
 void depthwise_sums_block(std::int64_t count, const PixelSums& sums, std::int64_t first, std::int64_t last, std::int64_t r,
@@ -181,6 +282,10 @@ void depthwise_sums_taps(std::int64_t channels, const PixelSums& sums, std::int6
   std::int64_t c = 0;
   for (; c + vectors * lanes <= channels; c += vectors * lanes)
     depthwise_sums_block<Taps, vectors, true>(vectors * lanes, sums, first, last, r, s0, c0 + c, out + c, out_stride);
+  // One vector's few chains would leave most of each addition's latency open.
+  if constexpr (vectors > 2)
+    for (; c + 2 * lanes <= channels; c += 2 * lanes)
+      depthwise_sums_block<Taps, 2, true>(2 * lanes, sums, first, last, r, s0, c0 + c, out + c, out_stride);
   for (; c + lanes <= channels; c += lanes)
     depthwise_sums_block<Taps, 1, true>(lanes, sums, first, last, r, s0, c0 + c, out + c, out_stride);
   if (c < channels)

@@ -47,7 +47,7 @@ void expect_the_cpus_bits(const ConvolutionProblem& p) {
       memory.emplace_back(spec.bytes());
       ASSERT_TRUE(fill_on_host({spec, {memory.back().data(), spec.bytes()}}, *convolution_fill(p, spec, inputs)));
     }
-    const Algorithm algorithm{"fixed_order", p.direction == Direction::wgrad ? "chunked16" : "direct", {}, {}};
+    const Algorithm algorithm{"fixed_order", p.direction == Direction::wgrad ? "chunked64" : "direct", {}, {}};
     const auto expected = testing::run(*operation, problem, algorithm, inputs);
     ASSERT_TRUE(expected) << expected.error().text;
     const auto got = walk<In, Out>(p, memory[0].data(), memory[1].data());

@@ -99,7 +99,7 @@ std::vector<std::pair<Direction, DataType>> directions_in(std::initializer_list<
 }
 
 Algorithm fixed_order_of(Direction direction) {
-  return {"fixed_order", direction == Direction::wgrad ? "chunked16" : "direct", {}, {}};
+  return {"fixed_order", direction == Direction::wgrad ? "chunked64" : "direct", {}, {}};
 }
 
 TEST(FixedOrder, BitsAreThoseOfTheStatedOrder) {
@@ -177,7 +177,7 @@ TEST(FixedOrder, RefusesWhatItDoesNotKnowWithAReason) {
   auto p = testing::small_shapes()[0];
   for (const auto& options : {Options{{"isa", "sse9"}}, Options{{"threads", "3"}}})
     EXPECT_FALSE(provider->plan(to_problem(p), {"fixed_order", "direct", options, {}}, **device));
-  EXPECT_FALSE(provider->plan(to_problem(p), {"fixed_order", "chunked16", {}, {}}, **device));
+  EXPECT_FALSE(provider->plan(to_problem(p), {"fixed_order", "chunked64", {}, {}}, **device));
   p.types.tf32 = true;
   const auto offers = provider->offers(to_problem(p), **device);
   ASSERT_TRUE(offers);

@@ -13,7 +13,7 @@ constexpr const char* all_types[] = {"f32_f32_strict", "f16_f32_strict", "bf16_f
 
 class FixedOrderOnGpu : public testing::OnGpu, public ::testing::WithParamInterface<Direction> {
  protected:
-  static std::string algorithm() { return GetParam() == Direction::wgrad ? "fixed_order:chunked16" : "fixed_order:direct"; }
+  static std::string algorithm() { return GetParam() == Direction::wgrad ? "fixed_order:chunked64" : "fixed_order:direct"; }
   void expect_cpu_bits(const std::vector<ConvolutionProblem>& problems, std::initializer_list<const char*> types, InputFill fill) {
     const auto operation = make_convolution_operation(GetParam());
     for (auto p : problems) {
