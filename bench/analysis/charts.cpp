@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "bench/analysis/ablation_rows.hpp"
 #include "bench/analysis/chart_data.hpp"
 #include "bench/analysis/divergence_rows.hpp"
 #include "bench/analysis/embedded_files.hpp"
@@ -74,6 +75,12 @@ std::vector<Source> sources(const std::vector<ResultFile>& files, const std::vec
                   "no train steps were compared",
                   {{"rows", divergence_rows(files)}, {"words", divergence_word_rows(files)}},
                   {"Up to the step at which they part every op is digested and waited for: what only overlapping ops show may part later here"}});
+  list.push_back({"randomness_ablation",
+                  "One source of randomness is let go, all others are fixed. Left: how far the weights of two trainings lie apart (the text: distinct results). "
+                  "Then the share of validation images that two trainings classify differently, the accuracies, and the losses; each point is a training.",
+                  "no ablation was measured",
+                  {{"rows", ablation_rows(files)}, {"replicas", ablation_replica_rows(files)}},
+                  {"Seeded sources: another seed per training. Kernels: the library's own in place of fixed order, on a CPU for another number of threads per training"}});
   list.push_back(
       {"layer_cost",
        "How much longer each layer takes in a step under the policy of the column than under the policy fastest.",

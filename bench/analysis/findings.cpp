@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <map>
 
+#include "bench/analysis/ablation_rows.hpp"
 #include "bench/analysis/chart_data.hpp"
 #include "bench/analysis/divergence_rows.hpp"
 #include "bench/analysis/price.hpp"
@@ -143,6 +144,13 @@ void divergence_in_words(const ResultFile& file, const std::string& who, std::ve
   for (const auto& d : file.divergence) findings.push_back({fmt::format("{}Train steps side by side ({}): {}.", who, d.question, divergence_words(d))});
 }
 
+/// The ablation: what was let go, and what it did.
+void ablation_in_words(const ResultFile& file, const std::string& who, std::vector<Finding>& findings) {
+  for (const auto& a : file.ablation)
+    for (const auto& row : a.rows)
+      if (row.note.empty()) findings.push_back({fmt::format("{}{}: {}.", who, ablation_title(a), ablation_words(row))});
+}
+
 void controls_in_words(const ResultFile& file, const std::string& who, std::vector<Finding>& findings) {
   std::size_t caught = 0;
   for (const auto& c : file.controls) {
@@ -174,6 +182,7 @@ std::vector<Finding> find_findings(const std::vector<ResultFile>& files, const s
     train_steps_in_words(views, files[i], who, findings);
     prices_in_words(views, files[i], who, findings);
     divergence_in_words(files[i], who, findings);
+    ablation_in_words(files[i], who, findings);
     agreement_in_words(files[i], who, findings);
     claims_in_words(files[i], who, findings);
     controls_in_words(files[i], who, findings);

@@ -162,7 +162,7 @@ Table control_table(const std::vector<ResultFile>& files) {
 
 std::vector<Table> make_tables(const std::vector<ResultFile>& files, const std::vector<ComparisonView>& views) {
   return {price_table(views),      train_step_table(views), policy_table(files), divergence_table(files),
-          reduction_table(views), control_table(files),    results_table(views)};
+          reduction_table(views), control_table(files), ablation_table(files),    results_table(views)};
 }
 
 std::string cell_text(const Json& cell) {

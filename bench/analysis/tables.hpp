@@ -23,6 +23,8 @@ Table train_step_table(const std::vector<ComparisonView>& views);
 /// How the policies were chosen and what became of their picks; and train steps side by side, a row per compared step.
 Table policy_table(const std::vector<ResultFile>& files);
 Table divergence_table(const std::vector<ResultFile>& files);
+/// What each source of randomness does by itself.
+Table ablation_table(const std::vector<ResultFile>& files);
 Table control_table(const std::vector<ResultFile>& files);
 /// The tables of a report, in its order; those without rows are there too.
 std::vector<Table> make_tables(const std::vector<ResultFile>& files, const std::vector<ComparisonView>& views);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "bench/core/measurement.hpp"
+#include "bench/records/ablation.hpp"
 #include "bench/records/divergence.hpp"
 #include "bench/records/policy_info.hpp"
 #include "kernels/result.hpp"
@@ -92,6 +93,7 @@ struct ResultFile {
   std::vector<Record> records;
   std::vector<PolicyInfo> policies;     ///< what was chosen from the records; not written when empty
   std::vector<Divergence> divergence;   ///< train steps side by side; not written when empty
+  std::vector<Ablation> ablation;       ///< what each source of randomness does to a training; not written when empty
 };
 
 // JSON both ways for the parts that also travel between parent and workers. from_json-like readers throw nothing:

@@ -178,6 +178,7 @@ Json to_json(const ResultFile& f) {
           {"records", list_of(f.records)}};
   if (!f.policies.empty()) json["policies"] = list_of(f.policies);
   if (!f.divergence.empty()) json["divergence"] = list_of(f.divergence);
+  if (!f.ablation.empty()) json["ablation"] = list_of(f.ablation);
   return json;
 }
 
@@ -222,6 +223,7 @@ Result<ResultFile> read_result(const Json& json) {
   read.objects("records", f.records, read_record);
   if (read.has("policies")) read.objects("policies", f.policies, read_policy_info);
   if (read.has("divergence")) read.objects("divergence", f.divergence, read_divergence);
+  if (read.has("ablation")) read.objects("ablation", f.ablation, read_ablation);
   return read.finish(std::move(f));
 }
 

@@ -16,7 +16,7 @@ PlannedComparison plan_controls();
 Result<std::vector<PlannedComparison>> plan_comparisons(const Registry& registry, const Profile& profile, const Filter& filter);
 Result<std::vector<PlannedComparison>> plan_train_steps(const Registry& registry, const Profile& profile, const Filter& filter);
 
-/// The suite an op belongs to: "convolution", "dense", "batch_norm", "reduction", "scatter_add", "train_step", "other".
+/// The suite an op belongs to: "convolution", "dense", "batch_norm", "reduction", "scatter_add", "train_step", "other". (Suite "ablation" holds no op: bench/suites/ablation.hpp.)
 std::string suite_of(const std::string& op);
 
 }  // namespace detbench

@@ -13,6 +13,7 @@
 #include "bench/core/controls.hpp"
 #include "bench/policy/picks.hpp"
 #include "bench/records/manifest.hpp"
+#include "bench/suites/ablation.hpp"
 #include "bench/suites/divergence.hpp"
 #include "bench/suites/registry.hpp"
 #include "kernels/cublas/environment.hpp"
@@ -197,6 +198,26 @@ Result<std::vector<Divergence>> part_train_steps(Sweep& sweep, const RunSettings
   return all;
 }
 
+/// The rows of the ablation, each in a process of its own.
+Result<Ablation> run_ablation(Sweep& sweep, const AblationSettings& asked, bool gpu) {
+  auto ablation = describe_ablation(asked, gpu);
+  if (!ablation) return ablation;
+  const auto begun = std::chrono::steady_clock::now();
+  for (const auto& source : ablation_sources()) {
+    if (sweep.interrupted()) {
+      ablation->note = "interrupted before " + source;
+      break;
+    }
+    sweep.fresh_worker();
+    auto answer = sweep.ablate(problem_id(ablation_problem(asked)) + " " + source, {{"settings", to_json(asked)}, {"source", source}}, asked.timeout_s);
+    if (!answer) return tl::unexpected(answer.error());
+    if (auto taken = take_ablation_answer(*answer, source, *ablation); !taken) return tl::unexpected(taken.error());
+  }
+  sweep.fresh_worker();
+  ablation->elapsed_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  return ablation;
+}
+
 }  // namespace
 
 std::string shell_quote(const std::string& word) {
@@ -269,8 +290,11 @@ Result<RunOutcome> run_sweep(const RunSettings& given) {
   auto train_steps = plan_train_steps(registry, settings.profile, settings.filter);
   if (!train_steps) return tl::unexpected(train_steps.error());
   const auto controls = plan_controls();
+  // A question about a scope that was left out is not asked, and an ablation is about none.
+  auto ablation = ablation_of_profile(settings.profile.info.name, settings.seed, settings.threads);
+  if (ablation && (!settings.scopes.empty() || !wants_ablation(settings.filter, *ablation))) ablation.reset();
   // `op:control` measures the controls and nothing else.
-  if (planned->empty() && train_steps->empty() && !settings.filter.accepts(controls.suite, controls.problem, {}))
+  if (planned->empty() && train_steps->empty() && !ablation && !settings.filter.accepts(controls.suite, controls.problem, {}))
     return invalid_input("nothing matches the filter '" + settings.filter.text() + "' in profile " + settings.profile.info.name +
                          ": `detbench list` shows what there is");
 
@@ -358,6 +382,11 @@ Result<RunOutcome> run_sweep(const RunSettings& given) {
       if (!parted) return tl::unexpected(parted.error());
       result.divergence = std::move(*parted);
     }
+  }
+  if (measured && !sweep.interrupted() && ablation) {
+    auto rows = run_ablation(sweep, *ablation, settings.backend == "cuda");
+    if (!rows) return tl::unexpected(rows.error());
+    result.ablation.push_back(std::move(*rows));
   }
   if (!measured) return tl::unexpected(measured.error());
 

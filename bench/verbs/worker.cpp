@@ -1,4 +1,5 @@
 #include "bench/workers/serve.hpp"
+#include "bench/suites/ablation.hpp"
 #include "bench/suites/divergence.hpp"
 #include "bench/suites/registry.hpp"
 #include "bench/suites/train_step_suite.hpp"
@@ -33,6 +34,7 @@ Verb add_worker_verb(CLI::App& program) {
       if (!parted) return tl::unexpected(parted.error());
       return to_json(*parted);
     };
+    hooks.ablate = [&hooks](const Json& request) { return answer_ablation(request, hooks.make_device); };
     LineChannel channel(worker_channel_fd);
     return serve(channel, registry, hooks);
   };

@@ -33,6 +33,10 @@ class Server {
       auto parted = hooks_.diverge ? hooks_.diverge(request) : Result<Json>(unsupported("this worker knows no train steps"));
       return send(parted ? Json{{"divergence", *parted}} : error_reply(parted.error()));
     }
+    if (what == "ablate") {
+      auto row = hooks_.ablate ? hooks_.ablate(request) : Result<Json>(unsupported("this worker trains nothing"));
+      return send(row ? Json{{"ablation", *row}} : error_reply(row.error()));
+    }
     if (what == "time") {
       auto plan = read_timing_plan(request);
       if (!plan) return channel_.send(error_reply(plan.error()));

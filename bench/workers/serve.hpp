@@ -14,6 +14,8 @@ struct ServeHooks {
   MakeDevice make_device;
   /// Answers a "diverge" request with a Divergence; empty: this worker knows no train steps.
   std::function<Result<Json>(const Json& request)> diverge;
+  /// Answers an "ablate" request with a row of an Ablation; empty: this worker trains nothing.
+  std::function<Result<Json>(const Json& request)> ablate;
 };
 
 /// Returns the process's exit code.

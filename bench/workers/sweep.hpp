@@ -71,6 +71,8 @@ class Sweep {
   Result<ArmReport> probe_again(const std::string& case_name, const std::vector<Scope>& scopes);
   /// Asks a worker how two train steps part (bench/suites/divergence.hpp); the request is its, the reply is journaled under `key`.
   Result<Json> diverge(const std::string& key, Json request);
+  /// Asks a worker for one row of the randomness ablation (bench/suites/ablation.hpp); likewise journaled under `key`.
+  Result<Json> ablate(const std::string& key, Json request, double timeout_s);
   /// Ends the worker, so that the next request begins a fresh process.
   void fresh_worker();
   /// The GPU as a worker sees it now (bench/records/manifest.hpp); the reason without one.
@@ -97,6 +99,7 @@ class Sweep {
   static void per_step(std::vector<Sample>& samples, const Arm& arm);
   void judge_processes(Comparison& comparison, Arm& arm);
   std::optional<Witness> witness_of(const Comparison& comparison, const Arm& arm);
+  Result<Json> ask_journaled(const std::string& what, const std::string& key, Json request, double timeout_s);
   tl::expected<Json, WorkerEnd> ask(const Json& request, double timeout_s);
   Json probe_request(const Comparison& comparison, const Arm& arm, double slow_limit_s) const;
   void tell(const std::string& phase, const std::string& arm);

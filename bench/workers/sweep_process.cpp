@@ -103,13 +103,17 @@ Result<ArmReport> Sweep::probe_again(const std::string& case_name, const std::ve
   return failure("'" + case_name + "' was not measured in this run");
 }
 
-Result<Json> Sweep::diverge(const std::string& key, Json request) {
-  tell("diverge", key);
+Result<Json> Sweep::diverge(const std::string& key, Json request) { return ask_journaled("diverge", key, std::move(request), settings_.arm_timeout_s); }
+
+Result<Json> Sweep::ablate(const std::string& key, Json request, double timeout_s) { return ask_journaled("ablate", key, std::move(request), timeout_s); }
+
+Result<Json> Sweep::ask_journaled(const std::string& what, const std::string& key, Json request, double timeout_s) {
+  tell(what, key);
   ++progress_.done;
-  const std::string line_key = "diverge " + key;
+  const std::string line_key = what + " " + key;
   if (auto old = done_.find(line_key); old != done_.end()) return old->second;
-  request["do"] = "diverge";
-  auto answer = ask(request, settings_.arm_timeout_s);
+  request["do"] = what;
+  auto answer = ask(request, timeout_s);
   if (!answer && interrupted()) return failure("interrupted");
   Json line = answer ? std::move(*answer) : Json{{"error", to_json(Reason{answer.error().reason, Reason::Kind::failed})}};
   line["key"] = line_key;

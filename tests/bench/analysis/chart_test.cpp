@@ -33,7 +33,7 @@ TEST(Charts, everyFieldOfASpecificationIsInItsRows) {
   std::vector<ResultFile> files{synthetic::make({})};
   const auto charts = make_charts(files, view_comparisons(files));
   ASSERT_TRUE(charts) << charts.error().text;
-  EXPECT_EQ(charts->size(), 7u);
+  EXPECT_EQ(charts->size(), 8u);
   for (const auto& chart : *charts) {
     ASSERT_TRUE(chart.has_data) << chart.name;
     std::set<std::string> fields, known{"low", "high", "from", "until"};  // made by an aggregate of the A/A band

@@ -60,7 +60,10 @@ std::map<std::string, Json> written() {
           {"divergence_side", to_json(DivergenceSide{})},
           {"divergence_point", to_json(DivergencePoint{})},
           {"divergence_op", to_json(DivergenceOp{})},
-          {"divergence", to_json(Divergence{})}};
+          {"divergence", to_json(Divergence{})},
+          {"ablation_replica", to_json(AblationReplica{})},
+          {"ablation_row", to_json(AblationRow{})},
+          {"ablation", to_json(Ablation{})}};
 }
 
 TEST(FieldGuide, theSchemaHasExactlyTheKeysThatAreWritten) {

@@ -222,6 +222,29 @@ void add_policies(const std::string& problem, ResultFile& file) {
   file.divergence = {parts, same};
 }
 
+void add_ablation(ResultFile& file) {
+  Ablation ablation;
+  ablation.network = "small_residual", ablation.dataset = "procedural(seed=1,noise=48)", ablation.types = "f32_f32_strict";
+  ablation.fixed_kernels = "fixed_order", ablation.varied_kernels = "library_heuristic", ablation.augmentation = "horizontal_flip";
+  ablation.pixels = 28, ablation.classes = 10, ablation.batch = 16, ablation.training_images = 192, ablation.validation_images = 64;
+  ablation.epochs = 2, ablation.steps = 24, ablation.learning_rate = 0.05, ablation.elapsed_s = 9, ablation.input_s = 1, ablation.train_s = 5;
+  for (const char* source : {"none", "weights", "kernels"}) {
+    AblationRow row;
+    row.source = source;
+    const bool fixed = row.source == "none";
+    for (int r = 0; r < 2; ++r) row.replicas.push_back({std::string(32, fixed ? 'a' : static_cast<char>('b' + r)), fixed ? 1.5 : 1.5 + 0.1 * r, fixed ? 0.75 : 0.75 - 0.0625 * r, "fixed_order"});
+    row.distinct_weights = fixed ? 1 : 2;
+    row.weights_l2 = fixed ? 0 : 3, row.relative_weights_l2 = fixed ? 0 : 0.3, row.churn = fixed ? 0 : 0.125;
+    row.loss_mean = fixed ? 1.5 : 1.55, row.loss_stddev = fixed ? 0 : 0.07, row.loss_min = 1.5, row.loss_max = fixed ? 1.5 : 1.6;
+    row.accuracy_mean = fixed ? 0.75 : 0.71875, row.accuracy_stddev = fixed ? 0 : 0.044;
+    ablation.rows.push_back(row);
+  }
+  AblationRow none;
+  none.source = "drop_connect", none.note = "the network has no drop-connect";
+  ablation.rows.push_back(none);
+  file.ablation = {ablation};
+}
+
 void add_train_step(const Shape& shape, Noise& noise, ResultFile& file) {
   struct Arm {
     const char* name;
@@ -272,6 +295,7 @@ void add_train_step(const Shape& shape, Noise& noise, ResultFile& file) {
   }
   file.comparisons.push_back(info);
   add_policies(problem, file);
+  add_ablation(file);
 }
 
 }  // namespace
