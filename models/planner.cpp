@@ -1,5 +1,8 @@
 #include "models/planner.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 #include "kernels/loss/loss.hpp"
 #include "kernels/training/loss_scale.hpp"
 #include "kernels/training/moving_statistics.hpp"
@@ -12,6 +15,18 @@ namespace {
 
 Problem loss_problem(const Layer& layer, std::int64_t batch, double label_smoothing) {
   return softmax_cross_entropy_problem(batch, layer.in.channels, label_smoothing);
+}
+
+/// A learning rate per step. Adam's factor goes on changing after the rate has stopped to, until beta^t is too small for an f32
+/// to show in 1 - beta^t; and a step past the table takes its last entry.
+std::vector<double> rates_until_settled(const TrainingSpec& spec) {
+  constexpr double most = 1 << 20;
+  auto rates = spec.learning_rates;
+  const double beta = std::max(spec.optimizer.beta1, spec.optimizer.beta2);
+  if (spec.optimizer.kind != OptimizerSpec::adam || rates.empty() || !(beta > 0 && beta < 1)) return rates;
+  const auto settled = static_cast<std::size_t>(std::min(most, std::ceil(std::log(0x1p-25) / std::log(beta))));
+  if (rates.size() < settled) rates.resize(settled, rates.back());
+  return rates;
 }
 
 class TrainPlanner {
@@ -48,7 +63,7 @@ class TrainPlanner {
   /// Externals come first, in the order that TrainProgram states.
   Status begin() {
     const auto scalar = [](const char* role, DataType type) { return GraphBuilder::vector_spec(role, 1, type); };
-    out_.rates = rate_table(out_.spec.optimizer, out_.spec.learning_rates);
+    out_.rates = rate_table(out_.spec.optimizer, rates_until_settled(out_.spec));
     out_.images = b_.tensor_spec("images", b_.network().image, DataType::f32);
     out_.labels = GraphBuilder::vector_spec("labels", b_.batch(), DataType::i32);
     out_.rates_spec = GraphBuilder::vector_spec("rates", static_cast<std::int64_t>(out_.rates.size()));
