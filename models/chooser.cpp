@@ -89,7 +89,12 @@ Result<ChosenPlan> Chooser::choose_for_layout(Problem problem, const TensorSpec&
   const auto* rule = selection_.find(problem);
   if (!rule) {
     problem.layout = named ? layout : "nhwc";
-    return heuristic(problem);
+    auto here = heuristic(problem);
+    if (here || problem.layout == "nhwc") return here;
+    // An operation need not know every layout (max pooling knows no blocked one): then its tensors are reordered.
+    problem.layout = "nhwc";
+    if (auto there = heuristic(problem); there) return there;
+    return here;
   }
   auto chosen = from_rule(problem, *rule);
   if (!chosen || chosen->plan->inputs()[input].layout == at_hand.layout) return chosen;
