@@ -98,7 +98,10 @@ struct DepthwiseGather {
   DETBENCH_HOST_DEVICE void results(std::int64_t n, std::int64_t h, std::int64_t w0, std::int64_t channel, const float* filters) const {
     float acc[Window::pixels][vector] = {};
     const std::int64_t x0 = Window::first_column(w0, pl);
-    DETBENCH_UNROLL
+    // Rows of 5 taps one by one: five windows of eleven columns would not fit the registers.
+#ifdef __CUDA_ARCH__
+#pragma unroll(K == 3 ? K : 1)
+#endif
     for (int r = 0; r < K; ++r) {
       std::int64_t y = h * Window::stride - pt + r;
       if (Window::dgrad) {
