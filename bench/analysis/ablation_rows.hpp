@@ -9,7 +9,7 @@
 namespace detbench::analysis {
 
 /// One row per source: group (file and network, where there are several), source, rank, relative_l2, churn, accuracy,
-/// accuracy_low, accuracy_high (one standard deviation each way), distinct ("3 of 3"), note, words.
+/// accuracy_low, accuracy_high (one standard deviation each way), distinct ("3 of 3 distinct, 5e-08"), note, words.
 Json ablation_rows(const std::vector<ResultFile>& files);
 /// One row per training: group, source, rank, replica, loss, accuracy, kernels, digest.
 Json ablation_replica_rows(const std::vector<ResultFile>& files);

@@ -18,7 +18,10 @@ std::string group_of(const std::vector<ResultFile>& files, std::size_t file, con
   return (tag.empty() ? "" : tag + "  ") + ablation_title(ablation);
 }
 
-std::string distinct_words(const AblationRow& row) { return row.replicas.empty() ? "" : fmt::format("{} of {}", row.distinct_weights, row.replicas.size()); }
+/// With the distance as a number, because that of kernels is too small for a bar.
+std::string distinct_words(const AblationRow& row) {
+  return fmt::format("{} of {} distinct{}", row.distinct_weights, row.replicas.size(), row.distinct_weights > 1 ? fmt::format(", {:.1g}", row.relative_weights_l2) : "");
+}
 
 /// visit(group, ablation, row, rank) for every row of every file.
 template <class Visit>
