@@ -52,6 +52,10 @@ Result<ChosenPlan> Chooser::from_rule(Problem problem, const SelectionRule& rule
   return ChosenPlan{*made, problem, algorithm, false};
 }
 
+/// The libraries' gradients of a maximum take winners that their plan's reset() keeps, untimed (kernels/pooling/kept_forward.hpp).
+/// A step resets nothing between its ops, so there the gradient has to find them again: fixed order's first algorithm does.
+static bool needs_kept_winners(std::string_view op) { return op == "max_pool_bwd"; }
+
 Result<ChosenPlan> Chooser::heuristic(const Problem& problem) {
   const auto* operation = registry_.find(problem.op);
   if (!operation) return unsupported("there is no op '" + problem.op + "'");
@@ -61,6 +65,7 @@ Result<ChosenPlan> Chooser::heuristic(const Problem& problem) {
   }
   std::string reasons;
   for (const char* name : providers_by_default(device_.kind())) {
+    if (needs_kept_winners(problem.op) && std::string_view(name) != "fixed_order") continue;
     const auto* provider = operation->find_provider(name);
     if (!provider) continue;
     auto first = first_offer(*provider, problem, device_);
@@ -86,7 +91,7 @@ Result<ChosenPlan> Chooser::choose(Problem problem, const std::string& fallback_
 Result<ChosenPlan> Chooser::choose_for_layout(Problem problem, const TensorSpec& at_hand, std::size_t input) {
   const std::string layout = describe_layout(at_hand);
   const bool named = layout == "nhwc" || layout == "nchw" || layout == "nchw16c" || layout == "nchw8c";
-  const auto* rule = selection_.find(problem);
+  const auto* rule = needs_kept_winners(problem.op) ? nullptr : selection_.find(problem);
   if (!rule) {
     problem.layout = named ? layout : "nhwc";
     auto here = heuristic(problem);
