@@ -33,8 +33,8 @@ std::optional<AblationSettings> ablation_of_profile(std::string_view profile, st
 Problem ablation_problem(const AblationSettings& settings);
 bool wants_ablation(const Filter& filter, const AblationSettings& settings);
 
-/// Replica r of a source that is let go has the seed `seed + r` for it; of `kernels`, the library's own kernels made for r + 1
-/// threads on a CPU (as if trained on machines with so many cores), and on a GPU whatever the library prefers, as often as
+/// Replica r of a source that is let go has the seed `seed + r` for it; of `kernels`, the library's own kernels made for 1, 2, ...
+/// threads by turns on a CPU, up to its cores (as if trained on machines with so many), and on a GPU whatever the library prefers, as often as
 /// there are replicas. All other sources have `seed`, and kernels are our fixed-order ones.
 /// A source that the network does not have, or that cannot run here, is a row with a note. Errors: settings that cannot be.
 Result<AblationRow> measure_ablation_row(const AblationSettings& settings, const std::string& source, const MakeDevice& make_device, double& input_s, double& train_s);
