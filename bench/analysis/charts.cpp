@@ -80,7 +80,7 @@ std::vector<Source> sources(const std::vector<ResultFile>& files, const std::vec
                   "Then the share of validation images that two trainings classify differently, the accuracies, and the losses; each point is a training.",
                   "no ablation was measured",
                   {{"rows", ablation_rows(files)}, {"replicas", ablation_replica_rows(files)}},
-                  {"Seeded sources: another seed per training. Kernels: the library's own in place of fixed order, on a CPU for another number of threads per training"}});
+                  {"Seeded sources: another seed per training. Kernels: the library's own in place of fixed order, on a CPU for 1, 2, ... threads by turns, up to its cores"}});
   list.push_back(
       {"layer_cost",
        "How much longer each layer takes in a step under the policy of the column than under the policy fastest.",
