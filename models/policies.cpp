@@ -176,7 +176,10 @@ Result<Selection> built_in_selection(std::string_view policy, const Network& net
   const bool gpu = device.kind() == DeviceKind::cuda;
   const bool everywhere = known->name == "fixed_order" || known->name == "library_heuristic";
   if (!gpu && !everywhere) return unsupported("policy '" + known->name + "' says which algorithms of cuDNN are taken; it has no meaning on a CPU");
-  const auto problems = posed_problems(network, batch, types);
+  auto problems = posed_problems(network, batch, types);
+  // Some small ops exist in f32 only; the planner casts their tensors.
+  for (auto& problem : problems)
+    if (const auto* operation = registry.find(problem.op); operation != nullptr && !operation->check(problem)) problem.types = "f32_f32_strict";
   Result<Selection> selection = Selection{};
   if (known->name == "fixed_order") selection = fixed_order(problems, types, registry, device);
   else if (known->name == "framework_default_deterministic") selection = by_wishes(*known, pytorch_wishes, problems, registry, device);
