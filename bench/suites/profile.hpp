@@ -36,6 +36,8 @@ struct Profile {
   bool few_layers = false;            ///< stem, depthwise, pointwise and classifier only
   std::vector<std::string> layouts;   ///< of the convolution problems
   std::vector<std::string> types;
+  std::vector<std::string> network_types = {"f32_f32_strict"};  ///< of train steps and inference
+  std::vector<int> inference_batches;                          ///< of the networks that train; each with policies that were chosen for their step
   Breadth others = Breadth::none;     ///< ops beside convolution, dense and batch norm
   std::vector<std::int64_t> sum_elements;
   std::vector<std::pair<std::int64_t, std::int64_t>> scatter;  ///< updates, bins

@@ -22,6 +22,8 @@
 #include "kernels/pooling/pooling.hpp"
 #include "kernels/reduction/sum.hpp"
 #include "kernels/scatter_add/scatter_add.hpp"
+#include "models/inference.hpp"
+#include "models/planner.hpp"
 
 namespace detbench {
 
@@ -43,7 +45,10 @@ Registry make_registry(const std::filesystem::path& selections, const AlgorithmS
   for (auto& operation : make_optimizer_operations()) registry.add(std::move(operation));
   registry.add(make_sum_operation());
   registry.add(make_scatter_add_operation());
-  for (auto& operation : make_train_step_operations(policies_from_files(selections))) registry.add(std::move(operation));
+  const auto source = policies_from_files(selections);
+  const auto kernels = make_network_registry();
+  for (auto& operation : make_train_step_operations(source, kernels)) registry.add(std::move(operation));
+  for (auto& operation : make_inference_operations(source, kernels)) registry.add(std::move(operation));
   return registry;
 }
 

@@ -99,10 +99,10 @@ std::string suite_of(const std::string& op) {
   if (begins("dropout")) return "dropout";
   if (op == "sgd_momentum" || op == "rmsprop" || op == "adam") return "optimizer";
   if (begins("relu") || begins("swish") || begins("sigmoid") || op == "add") return "activation";
-  if (begins("scale_channels") || op == "bias_add") return "channelwise";
   if (begins("dense_")) return "dense";
   if (begins("batch_norm")) return "batch_norm";
   if (begins("train_step")) return "train_step";
+  if (begins("inference")) return "inference";
   if (op == "sum") return "reduction";
   if (op == "scatter_add") return "scatter_add";
   if (op == "control") return "control";
@@ -116,7 +116,7 @@ PlannedComparison plan_controls() {
 Result<std::vector<PlannedComparison>> plan_comparisons(const Registry& registry, const Profile& profile, const Filter& filter) {
   std::vector<PlannedComparison> all;
   if (const auto& problem = filter.problem()) {
-    if (suite_of(problem->op) == "train_step") return all;
+    if (is_whole_network(suite_of(problem->op))) return all;
     const auto* operation = registry.find(problem->op);
     if (operation == nullptr) {
       std::string ops;
@@ -150,22 +150,37 @@ Result<std::vector<PlannedComparison>> plan_comparisons(const Registry& registry
   return distinct;
 }
 
-Result<std::vector<PlannedComparison>> plan_train_steps(const Registry& registry, const Profile& profile, const Filter& filter) {
+bool is_whole_network(const std::string& suite) { return suite == "train_step" || suite == "inference"; }
+
+Result<std::vector<PlannedComparison>> plan_networks(const Registry& registry, const Profile& profile, const Filter& filter) {
   std::vector<PlannedComparison> all;
+  const auto with_blocks = [&] {
+    for (auto& comparison : all)
+      if (comparison.suite == "train_step") comparison.block_factor = train_step_block_factor;
+    return all;
+  };
   if (const auto& problem = filter.problem()) {
     const auto* operation = registry.find(problem->op);
-    if (operation == nullptr || suite_of(problem->op) != "train_step") return all;
+    if (operation == nullptr || !is_whole_network(suite_of(problem->op))) return all;
     if (auto good = operation->check(*problem); !good) return tl::unexpected(good.error());
     add(all, filter, *problem, {});
-    for (auto& comparison : all) comparison.block_factor = train_step_block_factor;
-    return all;
+    return with_blocks();
   }
-  for (const auto& setting : profile.networks) {
-    if (!setting.trains) continue;
-    add(all, filter, to_problem(StepProblem{setting.model, setting.pixels, setting.batch, classes_of(setting.model)}), {setting.model});
-  }
-  for (auto& comparison : all) comparison.block_factor = train_step_block_factor;
-  return all;
+  for (const auto& setting : profile.networks)
+    for (const auto& types : profile.network_types) {
+      StepProblem step{setting.model, setting.pixels, setting.batch, classes_of(setting.model), types};
+      if (setting.trains) add(all, filter, to_problem(step), {setting.model});
+    }
+  for (const auto& setting : profile.networks)
+    for (const auto& types : profile.network_types)
+      for (const auto batch : profile.inference_batches) {
+        StepProblem step{setting.model, setting.pixels, batch, classes_of(setting.model), types, false};
+        const auto problem = to_problem(step);
+        // Settings that differ in the batch they train with ask the same of inference.
+        const bool known = std::any_of(all.begin(), all.end(), [&](const PlannedComparison& c) { return c.problem == problem; });
+        if (setting.trains && !known) add(all, filter, problem, {setting.model});
+      }
+  return with_blocks();
 }
 
 }  // namespace detbench

@@ -14,9 +14,12 @@ PlannedComparison plan_controls();
 /// filter is an id, that one problem, whether or not a suite holds it. Train steps are planned apart, because their
 /// algorithms are policies made from what these find.
 Result<std::vector<PlannedComparison>> plan_comparisons(const Registry& registry, const Profile& profile, const Filter& filter);
-Result<std::vector<PlannedComparison>> plan_train_steps(const Registry& registry, const Profile& profile, const Filter& filter);
+Result<std::vector<PlannedComparison>> plan_networks(const Registry& registry, const Profile& profile, const Filter& filter);
 
-/// The suite an op belongs to: "convolution", "dense", "batch_norm", "reduction", "scatter_add", "train_step", "other". (Suite "ablation" holds no op: bench/suites/ablation.hpp.)
+/// Suites whose problems are whole networks: they wait for the policies that the layers' measurements make.
+bool is_whole_network(const std::string& suite);
+
+/// The suite an op belongs to: "convolution", "dense", "batch_norm", "reduction", "scatter_add", "train_step", "inference", "other". (Suite "ablation" holds no op: bench/suites/ablation.hpp.)
 std::string suite_of(const std::string& op);
 
 }  // namespace detbench

@@ -233,8 +233,8 @@ std::string shell_quote(const std::string& word) {
 std::string replay_command(const std::string& id, const RunSettings& settings) {
   std::string command = "detbench run " + shell_quote(id) + " --profile " + settings.profile.info.name + " --seed " +
                         std::to_string(settings.seed) + " --threads " + std::to_string(settings.threads);
-  // A train step's algorithms are this run's policy files.
-  if (suite_of(id.substr(0, id.find('/'))) == "train_step")
+  // A network's algorithms are this run's policy files.
+  if (is_whole_network(suite_of(id.substr(0, id.find('/')))))
     command += " --selections " + shell_quote((settings.selections.empty() ? settings.directory / "policies" : settings.selections).string());
   return command;
 }
@@ -287,14 +287,14 @@ Result<RunOutcome> run_sweep(const RunSettings& given) {
   auto registry = make_registry(policies, settings.profile.search);
   auto planned = plan_comparisons(registry, settings.profile, settings.filter);
   if (!planned) return tl::unexpected(planned.error());
-  auto train_steps = plan_train_steps(registry, settings.profile, settings.filter);
-  if (!train_steps) return tl::unexpected(train_steps.error());
+  auto networks = plan_networks(registry, settings.profile, settings.filter);
+  if (!networks) return tl::unexpected(networks.error());
   const auto controls = plan_controls();
   // A question about a scope that was left out is not asked, and an ablation is about none.
   auto ablation = ablation_of_profile(settings.profile.info.name, settings.seed, settings.threads);
   if (ablation && (!settings.scopes.empty() || !wants_ablation(settings.filter, *ablation))) ablation.reset();
   // `op:control` measures the controls and nothing else.
-  if (planned->empty() && train_steps->empty() && !ablation && !settings.filter.accepts(controls.suite, controls.problem, {}))
+  if (planned->empty() && networks->empty() && !ablation && !settings.filter.accepts(controls.suite, controls.problem, {}))
     return invalid_input("nothing matches the filter '" + settings.filter.text() + "' in profile " + settings.profile.info.name +
                          ": `detbench list` shows what there is");
 
@@ -366,7 +366,7 @@ Result<RunOutcome> run_sweep(const RunSettings& given) {
       return failure("the negative control (integers added in any order) differed: this machine or this build computes wrongly, nothing it measures can be trusted");
     measured = sweep.measure(*planned);
   }
-  if (measured && !sweep.interrupted() && !train_steps->empty()) {
+  if (measured && !sweep.interrupted() && !networks->empty()) {
     if (settings.selections.empty()) {
       auto chosen = make_policies(sweep, settings, policies);
       if (!chosen && !sweep.interrupted()) return tl::unexpected(chosen.error());
@@ -375,7 +375,7 @@ Result<RunOutcome> run_sweep(const RunSettings& given) {
         pick_notes = std::move(chosen->notes);
       }
     }
-    measured = sweep.measure(*train_steps);
+    measured = sweep.measure(*networks);
     // A question about a scope that was left out is not asked.
     if (measured && !sweep.interrupted() && settings.scopes.empty()) {
       auto parted = part_train_steps(sweep, settings);

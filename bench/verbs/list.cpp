@@ -34,7 +34,7 @@ Verb add_list_verb(CLI::App& program) {
     const auto registry = make_registry(options->selections, profile->search);
     auto planned = plan_comparisons(registry, *profile, *filter);
     if (!planned) return fail(planned.error());
-    auto steps = plan_train_steps(registry, *profile, *filter);
+    auto steps = plan_networks(registry, *profile, *filter);
     if (!steps) return fail(steps.error());
     planned->insert(planned->end(), steps->begin(), steps->end());
     if (planned->empty())
