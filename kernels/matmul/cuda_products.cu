@@ -11,13 +11,14 @@ namespace {
 /// One block for each multiprocessor of an H100 or H200.
 constexpr std::int64_t enough_blocks = 132;
 
-/// Where a finished part goes.
-enum class Join { store, add_atomically, keep_apart };
+/// Where a finished part goes: to a place of its own in `out`, which then holds all parts one after the other (a product that
+/// is not split has one, and that may have a bias), or into the f32 sum that all parts share.
+enum class Join { keep_apart, add_atomically };
 
 template <class In, class Out, Join join, int Tile, bool ATransposed, bool BTransposed>
 __global__ void __launch_bounds__(threads)
     multiply_tiles(const typename In::Stored* __restrict__ a, const typename In::Stored* __restrict__ b, const float* __restrict__ bias,
-                   typename Out::Stored* __restrict__ out, float* __restrict__ partials, const TileGrid grid) {
+                   typename Out::Stored* __restrict__ out, const TileGrid grid) {
   using Block = products::Block<Tile>;
   __shared__ typename Block::Staged rows, columns;
   const int thread = static_cast<int>(threadIdx.x);
@@ -31,9 +32,8 @@ __global__ void __launch_bounds__(threads)
     __syncthreads();
   }
   Block::finish(thread, grid, place, sums, [&](std::int64_t i, std::int64_t j, float sum) {
-    if constexpr (join == Join::store) out[i * grid.n + j] = Out::narrow(bias != nullptr ? sum + bias[j] : sum);
-    else if constexpr (join == Join::add_atomically) atomicAdd(partials + i * grid.n + j, sum);
-    else partials[(place.part * grid.m + i) * grid.n + j] = sum;
+    if constexpr (join == Join::add_atomically) atomicAdd(out + i * grid.n + j, sum);
+    else out[(place.part * grid.m + i) * grid.n + j] = Out::narrow(bias != nullptr ? sum + bias[j] : sum);
   });
 }
 
@@ -80,30 +80,28 @@ Status with_type(DataType type, F&& f) {
 }
 
 template <class In, class Out, Join join, int Tile, bool ATransposed, bool BTransposed>
-Status launch_tiles(const Call& call, float* partials) {
+Status launch_tiles(const Call& call, std::int64_t chunk, const float* bias, void* out) {
   const auto& g = call.gemm;
-  const std::int64_t chunk = join == Join::store ? g.k : call.chunk;
   const TileGrid grid = grid_of(g.m, g.n, g.k, chunk, Tile);
   if (grid.blocks() > 0x7FFFFFFF)
     return unsupported("the product has " + std::to_string(grid.blocks()) + " tiles, a grid has at most 2^31 - 1 blocks");
   multiply_tiles<In, Out, join, Tile, ATransposed, BTransposed><<<static_cast<unsigned>(grid.blocks()), threads, 0, static_cast<cudaStream_t>(call.stream)>>>(
-      static_cast<const typename In::Stored*>(call.a), static_cast<const typename In::Stored*>(call.b), call.bias,
-      static_cast<typename Out::Stored*>(call.out), partials, grid);
+      static_cast<const typename In::Stored*>(call.a), static_cast<const typename In::Stored*>(call.b), bias, static_cast<typename Out::Stored*>(out), grid);
   DETBENCH_CUDA_TRY(cudaGetLastError());
   return {};
 }
 
 template <class In, class Out, Join join>
-Status enqueue_tiles(const Call& call, float* partials) {
+Status enqueue_tiles(const Call& call, std::int64_t chunk, const float* bias, void* out) {
   const auto& g = call.gemm;
   // Large tiles read each operand less often, small ones waste less of a small output and make more blocks; the bits are
   // the same.
-  const std::int64_t large_tiles = grid_of(g.m, g.n, g.k, join == Join::store ? g.k : call.chunk, 128).blocks();
+  const std::int64_t large_tiles = grid_of(g.m, g.n, g.k, chunk, 128).blocks();
   const auto sized = [&](auto a_transposed, auto b_transposed) {
     constexpr bool at = decltype(a_transposed)::value, bt = decltype(b_transposed)::value;
-    if (g.m <= 32 || g.n <= 32) return launch_tiles<In, Out, join, 32, at, bt>(call, partials);
-    if (g.m < 128 || g.n < 128 || large_tiles < enough_blocks) return launch_tiles<In, Out, join, 64, at, bt>(call, partials);
-    return launch_tiles<In, Out, join, 128, at, bt>(call, partials);
+    if (g.m <= 32 || g.n <= 32) return launch_tiles<In, Out, join, 32, at, bt>(call, chunk, bias, out);
+    if (g.m < 128 || g.n < 128 || large_tiles < enough_blocks) return launch_tiles<In, Out, join, 64, at, bt>(call, chunk, bias, out);
+    return launch_tiles<In, Out, join, 128, at, bt>(call, chunk, bias, out);
   };
   if (g.a_transposed) return g.b_transposed ? sized(std::true_type{}, std::true_type{}) : sized(std::true_type{}, std::false_type{});
   return g.b_transposed ? sized(std::false_type{}, std::true_type{}) : sized(std::false_type{}, std::false_type{});
@@ -126,8 +124,9 @@ Status enqueue_join(const float* partials, std::int64_t parts, const float* bias
 Status enqueue_direct(const Call& call) {
   return with_type(call.gemm.input, [&](auto in) -> Status {
     using In = decltype(in);
-    if (call.output == DataType::f32) return enqueue_tiles<In, F32, Join::store>(call, nullptr);
-    if (call.output == call.gemm.input) return enqueue_tiles<In, In, Join::store>(call, nullptr);
+    const std::int64_t whole = call.gemm.k;
+    if (call.output == DataType::f32) return enqueue_tiles<In, F32, Join::keep_apart>(call, whole, call.bias, call.out);
+    if (call.output == call.gemm.input) return enqueue_tiles<In, In, Join::keep_apart>(call, whole, call.bias, call.out);
     return invalid_input("our CUDA matrix products store f32 or the inputs' type");
   });
 }
@@ -141,7 +140,7 @@ Status enqueue_split_atomic(const Call& call) {
   const bool in_place = split_atomic_bytes(g, call.output, call.bias != nullptr) == 0;
   auto* sums = static_cast<float*>(in_place ? call.out : call.workspace);
   DETBENCH_CUDA_TRY(cudaMemsetAsync(sums, 0, sizeof(float) * static_cast<std::size_t>(g.m * g.n), static_cast<cudaStream_t>(call.stream)));
-  const auto status = with_type(g.input, [&](auto in) { return enqueue_tiles<decltype(in), F32, Join::add_atomically>(call, sums); });
+  const auto status = with_type(g.input, [&](auto in) { return enqueue_tiles<decltype(in), F32, Join::add_atomically>(call, call.chunk, nullptr, sums); });
   if (!status || in_place) return status;
   return enqueue_join(sums, 1, call.bias, call.out, call.output, g.m, g.n, call.stream);
 }
@@ -153,7 +152,7 @@ std::size_t split_fixed_bytes(const cublas::Gemm& gemm, std::int64_t chunk) {
 Status enqueue_split_fixed(const Call& call) {
   const auto& g = call.gemm;
   auto* partials = static_cast<float*>(call.workspace);
-  const auto status = with_type(g.input, [&](auto in) { return enqueue_tiles<decltype(in), F32, Join::keep_apart>(call, partials); });
+  const auto status = with_type(g.input, [&](auto in) { return enqueue_tiles<decltype(in), F32, Join::keep_apart>(call, call.chunk, nullptr, partials); });
   if (!status) return status;
   return enqueue_join(partials, parts_of(g.k, call.chunk), call.bias, call.out, call.output, g.m, g.n, call.stream);
 }
