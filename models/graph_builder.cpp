@@ -36,11 +36,19 @@ Result<ChosenPlan> GraphBuilder::choose_with_types(Problem problem, const std::s
   return choose(std::move(problem));
 }
 
+/// cuDNN's kernels write gradients of 16-bit weights in 16 bits, and hardly any of them in f32. A selection that knows only
+/// the other spelling gets that one; so does fixed order, whose gradients are f32 on a CPU and keep their bits here.
+std::string GraphBuilder::weight_gradient_types_on_gpu(const Layer& layer) const {
+  const auto narrow = weight_gradient_types(types_, WeightGradients::as_data);
+  const auto* narrow_rule = selection_.find(layer_problem(layer, batch_, "conv_wgrad", narrow, "nhwc"));
+  const auto* wide_rule = selection_.find(layer_problem(layer, batch_, "conv_wgrad", types_, "nhwc"));
+  const bool wide = wide_rule != nullptr && (narrow_rule == nullptr || narrow_rule->algorithm.provider == "fixed_order");
+  return wide ? types_ : narrow;
+}
+
 Result<ChosenPlan> GraphBuilder::choose_product(const Layer& layer, const std::string& op) {
   const bool dense = layer.kind == LayerKind::dense;
-  // cuDNN's kernels write gradients of 16-bit weights in 16 bits, and hardly any of them in f32.
-  const bool narrow = op == "conv_wgrad" && device_.kind() == DeviceKind::cuda;
-  const auto types = narrow ? weight_gradient_types(types_, WeightGradients::as_data) : types_;
+  const auto types = op == "conv_wgrad" && device_.kind() == DeviceKind::cuda ? weight_gradient_types_on_gpu(layer) : types_;
   const std::string layout = dense ? "rowmajor" : activation_layout_;
   return choose_with_types(layer_problem(layer, batch_, op, types, dense ? "rowmajor" : "nhwc"), types,
                            [&](Problem p) { return chooser_.choose(std::move(p), layout); });

@@ -58,6 +58,7 @@ class GraphBuilder {
   TensorSpec tensor_spec(std::string role, const ImageSize& size, DataType type) const;
 
  private:
+  std::string weight_gradient_types_on_gpu(const Layer& layer) const;
   Result<ChosenPlan> choose_with_types(Problem problem, const std::string& types, const std::function<Result<ChosenPlan>(Problem)>& choose);
   const Network& network_;
   const std::int64_t batch_;
