@@ -39,6 +39,13 @@ TEST_P(FixedOrderOnGpu, LayersHaveTheCpusBits) {
   expect_cpu_bits(testing::layer_shapes(), {all_types[0], all_types[1], all_types[2]}, InputFill::rounding);
 }
 
+/// Such a gradient is rounded from the chunks' parts, also where there is one chunk.
+TEST_P(FixedOrderOnGpu, WeightGradientsIn16BitsHaveTheCpusBits) {
+  if (GetParam() != Direction::wgrad) GTEST_SKIP() << "only a weight gradient has a type of its own";
+  for (const auto& shapes : {testing::small_shapes(), testing::layer_shapes()})
+    expect_cpu_bits(shapes, {"f16_f32_strict_dwf16", "bf16_f32_strict_dwbf16"}, InputFill::rounding);
+}
+
 TEST_P(FixedOrderOnGpu, AgreesWithTheReferenceAndCanBeCaptured) {
   const auto operation = make_convolution_operation(GetParam());
   int ran = 0;
