@@ -55,11 +55,11 @@ Result<std::vector<Json>> lines_to_import(const std::filesystem::path& directory
                            value.dump() + "; only runs with the same settings can be joined");
   }
   lines->erase(lines->begin());
-  // Train steps ran with policy files of their own run.
+  // Whole networks ran with policy files of their own run.
   const bool part_of_arms = earlier->filter.chooses_arms();
   std::erase_if(*lines, [&](const Json& line) {
     const auto key = line.value("key", "");
-    return key.empty() || key.find(" train_step") != std::string::npos || (part_of_arms && key.rfind("time ", 0) == 0);
+    return key.empty() || key.find(" train_step") != std::string::npos || key.find(" inference_") != std::string::npos || (part_of_arms && key.rfind("time ", 0) == 0);
   });
   return lines;
 }
