@@ -1,9 +1,11 @@
 // detbench: what do reproducible bits cost? The verbs are in bench/verbs.
 #include <algorithm>
+#include <cstdlib>
 #include <iostream>
 
 #include "bench/records/manifest.hpp"
 #include "bench/verbs/verbs.hpp"
+#include "kernels/tensor/instruction_cap.hpp"
 
 int main(int argc, char** argv) {
   CLI::App program{"detbench: what do reproducible bits cost? Speed and bitwise agreement of the same computation done in different ways."};
@@ -22,6 +24,10 @@ int main(int argc, char** argv) {
   if (argc > 1 && argv[1][0] != '-' &&
       std::none_of(verbs.begin(), verbs.end(), [&](const auto& verb) { return verb.first == argv[1]; })) {
     std::cerr << "detbench: '" << argv[1] << "' is no verb: env, list, run, step, report, policy and catalog are; see 'detbench --help'\n";
+    return detbench::exit_usage;
+  }
+  if (!detbench::instruction_cap_is_readable()) {
+    std::cerr << "detbench: DETBENCH_ISA='" << std::string(std::getenv("DETBENCH_ISA")).substr(0, 60) << "' is no instruction set: baseline, avx2 and avx512 are\n";
     return detbench::exit_usage;
   }
   try {

@@ -73,7 +73,7 @@ std::string operating_system() {
   return "";
 }
 
-constexpr std::array watched_prefixes{"OMP_",  "GOMP_",   "KMP_",    "ONEDNN_", "DNNL_",  "MKL_",       "OPENBLAS_", "TBB_",
+constexpr std::array watched_prefixes{"DETBENCH_ISA", "OMP_",  "GOMP_",   "KMP_",    "ONEDNN_", "DNNL_",  "MKL_",       "OPENBLAS_", "TBB_",
                                       "CUDA_", "CUBLAS",  "CUDNN",   "NVIDIA_", "NCCL_",  "GLIBC_TUNABLES", "MALLOC_",
                                       "LD_",   "BENCHMARK_", "TF_", "DETBENCH_"};
 
@@ -113,7 +113,7 @@ std::vector<MachineWarning> machine_warnings() {
   if (cores < 2) warnings.push_back({"only one core may be used: differences between threads cannot show", "allow at least 2 cores (taskset, cgroup)"});
   const auto environment = bit_changing_environment();
   for (const auto& [name, value] : environment)
-    if (name == "OMP_NUM_THREADS" || name == "OMP_THREAD_LIMIT" || name == "ONEDNN_MAX_CPU_ISA" || name == "DNNL_MAX_CPU_ISA" ||
+    if (name == "OMP_NUM_THREADS" || name == "OMP_THREAD_LIMIT" || name == "ONEDNN_MAX_CPU_ISA" || name == "DNNL_MAX_CPU_ISA" || name == "DETBENCH_ISA" ||
         name == "OMP_PROC_BIND" || name == "GOMP_CPU_AFFINITY")
       warnings.push_back({name + "=" + value + " is set and can change bits or times", "unset " + name});
   return warnings;

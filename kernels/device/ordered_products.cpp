@@ -1,5 +1,7 @@
 #include "kernels/device/ordered_products.hpp"
 
+#include "kernels/tensor/instruction_cap.hpp"
+
 namespace detbench {
 
 std::string_view to_text(InstructionSet set) {
@@ -13,8 +15,8 @@ std::string_view to_text(InstructionSet set) {
 bool cpu_has(InstructionSet set) {
   switch (set) {
     case InstructionSet::avx512:
-      return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && cpu_has(InstructionSet::avx2);
-    case InstructionSet::avx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+      return instruction_level_cap() >= 2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && cpu_has(InstructionSet::avx2);
+    case InstructionSet::avx2: return instruction_level_cap() >= 1 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     default: return true;
   }
 }

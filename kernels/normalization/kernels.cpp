@@ -1,6 +1,7 @@
 #include <initializer_list>
 
 #include "kernels/normalization/kernels.hpp"
+#include "kernels/tensor/instruction_cap.hpp"
 
 namespace detbench::normalization {
 
@@ -10,9 +11,9 @@ extern const Kernels* const avx512_kernels;
 
 namespace {
 #if defined(__x86_64__)
-bool has_avx2() { return __builtin_cpu_supports("avx2"); }
+bool has_avx2() { return instruction_level_cap() >= 1 && __builtin_cpu_supports("avx2"); }
 bool has_avx512() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+  return instruction_level_cap() >= 2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
          __builtin_cpu_supports("avx512bw");
 }
 #else

@@ -1,9 +1,11 @@
 // The sum over one chunk, per instruction set. Integer sums: every set gives the same bits, so the choice at run time
 // is one of speed alone.
+#include <algorithm>
 #include <array>
 #include <cstring>
 
 #include "kernels/tensor/digest_host.hpp"
+#include "kernels/tensor/instruction_cap.hpp"
 
 #if defined(__x86_64__)
 // g++ 12 calls the deliberately undefined operands inside its own AVX-512 header uninitialised (GCC bug 105593).
@@ -109,7 +111,7 @@ struct Sums512 {
 
 int digest_instruction_level() {
 #if defined(__x86_64__)
-  static const int level = __builtin_cpu_supports("avx512f") ? 2 : __builtin_cpu_supports("avx2") ? 1 : 0;
+  static const int level = std::min(instruction_level_cap(), __builtin_cpu_supports("avx512f") ? 2 : __builtin_cpu_supports("avx2") ? 1 : 0);
   return level;
 #else
   return 0;
