@@ -48,6 +48,9 @@ class Plan {
   /// called several times: the ops share nothing that a run writes.
   virtual Result<std::unique_ptr<Op>> bind(std::span<const Tensor> inputs, std::span<const Tensor> outputs,
                                            Region workspace, Stream& stream) = 0;
+  /// True where an op's reset() puts into the workspace what a forward pass would have left there (winners, answers, masks):
+  /// such an op is right by itself and wrong inside a step, which resets nothing between its ops.
+  virtual bool needs_reset() const { return false; }
   /// Facts for the row that are not part of the name, like the layouts an implementation chose.
   virtual std::map<std::string, std::string> notes() const { return {}; }
   /// Seconds that preparing it took, when that was done ahead of its turn; nullopt: whoever asked for it knows.

@@ -96,6 +96,8 @@ struct SimplePlanParts {
       bind = {};
   /// Plan::alignment_bytes(); kernels that go element by element take any element's address: sizeof(float).
   std::size_t alignment_bytes = 16;
+  /// Plan::needs_reset(), for ops that `bind` makes; those of `restore` do in any case.
+  bool needs_reset = false;
 };
 
 class SimpleOp final : public Op {
@@ -149,6 +151,7 @@ class SimplePlan final : public Plan {
   const std::vector<TensorSpec>& outputs() const override { return parts_.outputs; }
   std::size_t workspace_bytes() const override { return parts_.workspace_bytes; }
   std::size_t alignment_bytes() const override { return parts_.alignment_bytes; }
+  bool needs_reset() const override { return parts_.needs_reset || parts_.restore; }
   std::map<std::string, std::string> notes() const override { return parts_.notes; }
   Result<std::unique_ptr<Op>> bind(std::span<const Tensor> inputs, std::span<const Tensor> outputs, Region workspace,
                                    Stream& stream) override {

@@ -5,12 +5,17 @@ namespace {
 
 Reason with_context(const Reason& reason, const std::string& context) { return {context + ": " + reason.text, reason.kind}; }
 
+/// A library's code for what it has no kernel for: right, and so slow that nobody would call it the library's choice while
+/// another provider answers (oneDNN's stands for half of an EfficientNet step).
+bool is_reference_code(const Algorithm& algorithm) { return algorithm.provider == "onednn" && algorithm.name.starts_with("ref:"); }
+
 /// The provider's first offer that exists.
-Result<Algorithm> first_offer(const Provider& provider, const Problem& problem, Device& device) {
+Result<Algorithm> first_offer(const Provider& provider, const Problem& problem, Device& device, bool reference_code = true) {
   auto offers = provider.offers(problem, device);
   if (!offers) return tl::unexpected(offers.error());
   for (const auto& offer : *offers)
-    if (!offer.unsupported) return offer.algorithm;
+    if (!offer.unsupported && (reference_code || !is_reference_code(offer.algorithm))) return offer.algorithm;
+  if (!offers->empty() && !offers->front().unsupported) return unsupported("only reference code is offered");
   return unsupported(offers->empty() ? "nothing is offered" : offers->front().unsupported->text);
 }
 
@@ -49,12 +54,10 @@ Result<ChosenPlan> Chooser::from_rule(Problem problem, const SelectionRule& rule
   }
   auto made = plan(problem, algorithm);
   if (!made) return tl::unexpected(with_context(made.error(), context));
+  // Measured by itself it was right; in a step nothing gives it what it needs, so the rule is passed over and the row says so.
+  if ((*made)->needs_reset()) return heuristic(problem);
   return ChosenPlan{*made, problem, algorithm, false};
 }
-
-/// The libraries' gradients of a maximum take winners that their plan's reset() keeps, untimed (kernels/pooling/kept_forward.hpp).
-/// A step resets nothing between its ops, so there the gradient has to find them again: fixed order's first algorithm does.
-static bool needs_kept_winners(std::string_view op) { return op == "max_pool_bwd"; }
 
 Result<ChosenPlan> Chooser::heuristic(const Problem& problem) {
   const auto* operation = registry_.find(problem.op);
@@ -64,21 +67,21 @@ Result<ChosenPlan> Chooser::heuristic(const Problem& problem) {
     if (made) return ChosenPlan{*made, problem, known->second, true};
   }
   std::string reasons;
-  for (const char* name : providers_by_default(device_.kind())) {
-    if (needs_kept_winners(problem.op) && std::string_view(name) != "fixed_order") continue;
-    const auto* provider = operation->find_provider(name);
-    if (!provider) continue;
-    auto first = first_offer(*provider, problem, device_);
-    if (first) {
-      auto made = plan(problem, *first);
-      if (made) {
-        heuristics_[problem] = *first;
-        return ChosenPlan{*made, problem, *first, true};
+  for (const bool reference_code : {false, true})
+    for (const char* name : providers_by_default(device_.kind())) {
+      const auto* provider = operation->find_provider(name);
+      if (!provider) continue;
+      auto first = first_offer(*provider, problem, device_, reference_code);
+      if (first) {
+        auto made = plan(problem, *first);
+        if (made && !(*made)->needs_reset()) {
+          heuristics_[problem] = *first;
+          return ChosenPlan{*made, problem, *first, true};
+        }
+        first = made ? unsupported(algorithm_id(*first) + " takes from the forward pass what only reset() gives it") : tl::unexpected(made.error());
       }
-      first = tl::unexpected(made.error());
+      if (!reference_code) reasons += (reasons.empty() ? "" : "; ") + std::string(name) + ": " + first.error().text;
     }
-    reasons += (reasons.empty() ? "" : "; ") + std::string(name) + ": " + first.error().text;
-  }
   return unsupported("nobody answers " + problem_id(problem) + " (" + reasons + ")");
 }
 
@@ -91,7 +94,7 @@ Result<ChosenPlan> Chooser::choose(Problem problem, const std::string& fallback_
 Result<ChosenPlan> Chooser::choose_for_layout(Problem problem, const TensorSpec& at_hand, std::size_t input) {
   const std::string layout = describe_layout(at_hand);
   const bool named = layout == "nhwc" || layout == "nchw" || layout == "nchw16c" || layout == "nchw8c";
-  const auto* rule = needs_kept_winners(problem.op) ? nullptr : selection_.find(problem);
+  const auto* rule = selection_.find(problem);
   if (!rule) {
     problem.layout = named ? layout : "nhwc";
     auto here = heuristic(problem);

@@ -51,6 +51,7 @@ Result<SimplePlanParts> parts_of(Kind kind, SimplePlanParts parts, Device& devic
   const bool is_backward = kind.backward;
   parts.workspace_bytes = is_backward ? parts.inputs[0].bytes() : 0;
   parts.alignment_bytes = 16;
+  parts.needs_reset = is_backward;
   parts.bind = [&device, lib = *library, d = *descriptors, is_backward](std::span<const Tensor> in, std::span<const Tensor> out, Region workspace,
                                                                         Stream& stream) -> Result<std::unique_ptr<Op>> {
     auto handle = cudnn::handle_for(device, stream);

@@ -168,6 +168,7 @@ class WithReorders final : public Plan {
       if (after_[i]) bytes += aligned(inner_->outputs()[i].bytes());
     return bytes;
   }
+  bool needs_reset() const override { return inner_->needs_reset(); }
   std::map<std::string, std::string> notes() const override {
     auto notes = inner_->notes();
     notes["reorders"] = reorders_;

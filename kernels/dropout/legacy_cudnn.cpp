@@ -107,6 +107,7 @@ Result<SimplePlanParts> parts_of(const Problem& text, Device& device) {
   SimplePlanParts parts = problem->parts();
   parts.alignment_bytes = 16;
   parts.workspace_bytes = places.total();
+  parts.needs_reset = true;
   parts.bind = [&device, lib = *library, p = *problem, places](std::span<const Tensor> in, std::span<const Tensor> out, Region workspace,
                                                                Stream& stream) -> Result<std::unique_ptr<Op>> {
     auto d = seeded(*lib, device, p, places, workspace, stream);

@@ -20,6 +20,7 @@ class KeptForwardPlan final : public Plan {
   const std::vector<TensorSpec>& outputs() const override { return backward_->outputs(); }
   std::size_t workspace_bytes() const override { return kept_bytes() + std::max(forward_->workspace_bytes(), backward_->workspace_bytes()); }
   int sm_count_target() const override { return backward_->sm_count_target(); }
+  bool needs_reset() const override { return true; }
   std::map<std::string, std::string> notes() const override { return backward_->notes(); }
 
   Result<std::unique_ptr<Op>> bind(std::span<const Tensor> inputs, std::span<const Tensor> outputs, Region workspace, Stream& stream) override {

@@ -61,6 +61,7 @@ Result<SimplePlanParts> parts_of(const Request& request, Device& device) {
   auto descriptors = describe(**library, request);
   if (!descriptors) return tl::unexpected(descriptors.error());
   SimplePlanParts parts{request.inputs, request.outputs, request.backward && request.maximum ? request.y.bytes() : 0, {}, {}};
+  parts.needs_reset = request.backward && request.maximum;
   parts.bind = [&device, lib = *library, d = *descriptors, request](std::span<const Tensor> in, std::span<const Tensor> out, Region workspace,
                                                                     Stream& stream) -> Result<std::unique_ptr<Op>> {
     auto handle = cudnn::handle_for(device, stream);
