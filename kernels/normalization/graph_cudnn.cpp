@@ -12,14 +12,13 @@ namespace detbench::normalization {
 
 Result<cudnn::GraphProblem> norm_graph(const BatchNormProblem& p, bool fuse_activation, std::int64_t alignment_bytes) {
   if (p.layout != "nhwc" && p.layout != "nchw") return unsupported("cuDNN's batch norm takes nhwc and nchw; " + p.layout + " is a CPU's layout");
-  if (p.inference) return unsupported("cuDNN's graphs have no operation for batch norm with given statistics; cudnn_legacy calls cudnnBatchNormalizationForwardInference");
   const auto specs = batch_norm_specs(p, p.layout);
   if (!specs) return tl::unexpected(specs.error());
   auto builder = cudnn::GraphBuilder::make();
   if (!builder) return tl::unexpected(builder.error());
   const auto activation = [&](std::int64_t uid, const TensorSpec& spec) { return builder->tensor(cudnn::activation_tensor(uid, spec, alignment_bytes)); };
   const auto channel = [&](std::int64_t uid) { return builder->tensor(cudnn::channel_tensor(uid, CUDNN_DATA_FLOAT, p.channels, alignment_bytes)); };
-  TensorSpec inverse = specs->inputs[p.backward ? 3 : 1];
+  TensorSpec inverse = specs->inputs[p.backward ? 3 : p.inference ? 4 : 1];
   inverse.role = "inverse_deviation";
   const auto &in = specs->inputs, &out = specs->outputs;
   if (p.backward) {
@@ -52,7 +51,8 @@ Result<cudnn::GraphProblem> norm_graph(const BatchNormProblem& p, bool fuse_acti
   }
   norm.mean = channel(5);
   norm.inv_variance = channel(6);
-  norm.epsilon = builder->tensor(cudnn::scalar_tensor(7, CUDNN_DATA_FLOAT));
+  if (p.inference) norm.phase = CUDNN_NORM_FWD_INFERENCE;  // the inverse deviation holds epsilon already
+  else norm.epsilon = builder->tensor(cudnn::scalar_tensor(7, CUDNN_DATA_FLOAT));
   builder->norm_forward(norm);
   if (fuse_activation) {
     cudnn::Pointwise activate;
@@ -64,6 +64,8 @@ Result<cudnn::GraphProblem> norm_graph(const BatchNormProblem& p, bool fuse_acti
   }
   auto graph = builder->build();
   if (!graph) return tl::unexpected(graph.error());
+  if (p.inference)
+    return cudnn::graph_problem(std::move(*graph), {{in[0], 1}, {in[1], 2}, {in[2], 3}, {in[3], 5}, {inverse, 6}}, {{out[0], 4}}, alignment_bytes);
   auto problem = cudnn::graph_problem(std::move(*graph), {{in[0], 1}, {in[1], 2}, {in[2], 3}}, {{out[0], 4}, {out[1], 5}, {inverse, 6}}, alignment_bytes);
   problem.scalars = {{7, batch_norm_epsilon}};
   return problem;
@@ -102,7 +104,7 @@ class WrappedPlan final : public Plan {
   int sm_count_target() const override { return graph_->sm_count_target(); }
   std::map<std::string, std::string> notes() const override {
     auto notes = graph_->notes();
-    notes["conversions"] = problem_.backward ? "inverse deviation computed from the variance by a kernel of ours, timed with the op"
+    notes["conversions"] = problem_.backward || problem_.inference ? "inverse deviation computed from the variance by a kernel of ours, timed with the op"
                                              : "variance computed from cuDNN's inverse deviation by a kernel of ours, timed with the op";
     if (problem_.activation != Activation::none)
       notes[std::string(to_text(problem_.activation))] = masks() ? "a kernel of ours before the graph" : apart_ ? "in place by a kernel of ours after the graph" : "in the graph";
@@ -117,12 +119,14 @@ class WrappedPlan final : public Plan {
     const std::size_t row_bytes = sizeof(float) * static_cast<std::size_t>(problem_.channels);
     auto* inverse = reinterpret_cast<float*>(base + inverse_at());
     std::vector<Tensor> in(inputs.begin(), inputs.begin() + static_cast<std::ptrdiff_t>(graph_->inputs().size())), out(outputs.begin(), outputs.end());
-    const Tensor inverse_tensor{graph_->inputs().size() == 5 ? graph_->inputs()[3] : graph_->outputs()[2], {inverse, row_bytes}};
+    const std::size_t given_variance = problem_.inference ? 4 : 3;  // among the inputs, where it is one
+    const bool variance_is_given = problem_.backward || problem_.inference;
+    const Tensor inverse_tensor{variance_is_given ? graph_->inputs()[given_variance] : graph_->outputs()[2], {inverse, row_bytes}};
     std::function<Status()> before = [] { return Status{}; }, after = before;
     void* native = stream.native();
-    if (problem_.backward) {
-      const auto* variance = static_cast<const float*>(inputs[3].region.data);
-      in[3] = inverse_tensor;
+    if (variance_is_given) {
+      const auto* variance = static_cast<const float*>(inputs[given_variance].region.data);
+      in[given_variance] = inverse_tensor;
       if (masks()) in[1].region = {base + masked_at(), specs_.inputs[1].bytes()};
       before = [p = problem_, given = std::vector<Tensor>(inputs.begin(), inputs.end()), masked = masks() ? base + masked_at() : nullptr, variance, inverse,
                 native]() -> Status {
@@ -130,6 +134,7 @@ class WrappedPlan final : public Plan {
           if (auto s = enqueue_through(p, given, masked, native); !s) return s;
         return enqueue_inverse_from_variance(variance, inverse, p.channels, native);
       };
+      if (apart_) after = [p = problem_, y = outputs[0].region.data, native] { return enqueue_activation(p, y, native); };
     } else {
       auto* variance = static_cast<float*>(outputs[2].region.data);
       out[2] = inverse_tensor;

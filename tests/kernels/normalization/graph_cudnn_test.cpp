@@ -50,6 +50,16 @@ TEST_F(CudnnBatchNorm, SixEnginesCompiledAtRunTimeWithoutANote) {
       }
 }
 
+TEST_F(CudnnBatchNorm, InferenceIsAnOperationOfGraphsToo) {
+  for (const auto& [op, engines] : {std::pair{"batch_norm_inference", 6}, {"batch_norm_relu6_inference", 6}, {"batch_norm_swish_inference", 5}})
+    for (const char* types : all_types)
+      for (const char* layout : {"nhwc", "nchw"}) {
+        int finalized = 0;
+        for (const auto& engine : cudnn::describe_engines(graph(op, types, layout), target())) finalized += engine.finalized() ? 1 : 0;
+        EXPECT_EQ(finalized, engines) << op << " " << types << " " << layout;
+      }
+}
+
 TEST_F(CudnnBatchNorm, EngineZeroAndItsWorkspace) {
   if (!cudnn::driver_library_present()) GTEST_SKIP() << "no driver library: engines that are compiled at run time cannot be judged";
   struct Row {
