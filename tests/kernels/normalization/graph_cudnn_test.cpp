@@ -51,12 +51,12 @@ TEST_F(CudnnBatchNorm, SixEnginesCompiledAtRunTimeWithoutANote) {
 }
 
 TEST_F(CudnnBatchNorm, InferenceIsAnOperationOfGraphsToo) {
-  for (const auto& [op, engines] : {std::pair{"batch_norm_inference", 6}, {"batch_norm_relu6_inference", 6}, {"batch_norm_swish_inference", 5}})
+  for (const std::string op : {"batch_norm_inference", "batch_norm_relu6_inference", "batch_norm_swish_inference"})
     for (const char* types : all_types)
       for (const char* layout : {"nhwc", "nchw"}) {
         int finalized = 0;
-        for (const auto& engine : cudnn::describe_engines(graph(op, types, layout), target())) finalized += engine.finalized() ? 1 : 0;
-        EXPECT_EQ(finalized, engines) << op << " " << types << " " << layout;
+        for (const auto& engine : cudnn::describe_engines(graph(op.c_str(), types, layout), target())) finalized += engine.finalized() ? 1 : 0;
+        EXPECT_EQ(finalized, op == "batch_norm_swish_inference" && layout == std::string("nchw") ? 5 : 6) << op << " " << types << " " << layout;
       }
 }
 
