@@ -12,6 +12,7 @@
 #include "models/trainer.hpp"
 #include "models/training.hpp"
 #include "tests/kernels/device_runner.hpp"
+#include "tests/models/committed_bits.hpp"
 
 namespace detbench {
 namespace {
@@ -45,7 +46,7 @@ class GpuTrainStep : public testing::OnGpu {
   std::unique_ptr<Device> cpu_ = std::move(make_cpu_device().value());
 };
 using GpuInference = GpuTrainStep;
-using GpuTraining = GpuTrainStep;
+using GpuWholeTraining = GpuTrainStep;
 
 Algorithm network_arm(const char* policy, Options options) { return {"network", policy, std::move(options), {}}; }
 
@@ -152,8 +153,11 @@ TEST_F(GpuTrainStep, FixedOrderHasTheCpusBitsAfterThreeSteps) {
   expect_cpu_bits({"small_cnn", 28, 8, 10}, network_arm("fixed_order", {{"ls", "0.1"}, {"regularized", "0"}, {"steps", "3"}}));
 }
 
-TEST_F(GpuTrainStep, FixedOrderHasTheCpusBitsAtTheSizeThatIsPublished) {
-  expect_cpu_bits({"mobilenet_v2_alpha0.35", 96, 8, 1000}, network_arm("fixed_order", {{"steps", "3"}}));
+TEST_F(GpuTrainStep, ThreeStepsGiveTheCommittedDigestInEveryExecution) {
+  for (auto execution : all_executions)
+    EXPECT_EQ(digest({"mobilenet_v2_alpha0.35", 96, 8, 1000}, network_arm("fixed_order", {{"exec", std::string(to_text(execution))}, {"steps", "3"}}), *device_),
+              testing::committed_digest)
+        << to_text(execution);
 }
 
 TEST_F(GpuTrainStep, FixedOrderHasTheCpusBitsInMixedPrecision) {
@@ -250,7 +254,7 @@ TEST_F(GpuInference, EveryPolicyAgreesWithTheFp64Network) {
 
 // --- a training from data to predictions
 
-TEST_F(GpuTraining, FixedOrderEndsWithTheCpusWeightsAndPredictions) {
+TEST_F(GpuWholeTraining, FixedOrderEndsWithTheCpusWeightsAndPredictions) {
   const std::shared_ptr<const Dataset> data = std::move(*make_procedural_dataset({{20, 20, 3}, 6, 96, 1, 32}));
   const auto train = [&](Device& device, Execution execution) {
     TrainerSpec spec;
