@@ -18,12 +18,14 @@ DETBENCH_HOST_DEVICE inline To same_bits(From from) {
   return to;
 }
 
-/// e^-a for a >= 0; a NaN stays one. -a = n ln 2 + r with |r| <= 0.347, e^r by its Taylor series up to r^7 (remainder below
+/// e^-a for a >= 0 given by its bits; of a NaN what e^-104 is. -a = n ln 2 + r with |r| <= 0.347, e^r by its Taylor series up to r^7 (remainder below
 /// 6e-9), in Horner's order: smallest terms first.
 template <class F, class U>
-DETBENCH_HOST_DEVICE inline F exp_of_minus(F a) {
-  const F most = F{} + 104.0f;  // beyond: zero when rounded
-  a = a > 104.0f ? most : a;
+DETBENCH_HOST_DEVICE inline F exp_of_minus(U bits) {
+  // At most 104: beyond, the answer is zero when rounded. Positive floats are ordered as their bits are. No comparison: the
+  // compiler would compute the answer for 104 ahead and branch to it, and its loops would hold one element at a time.
+  const U below = bits - 0x42D00000u;
+  const F a = same_bits<F>((below & (0u - (below >> 31))) + 0x42D00000u);
   // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits: the unit in the last place is then 1.
   const F shifted = a * -0x1.715476p+0f + 0x1.8p+23f;
   const F n = shifted - 0x1.8p+23f;
@@ -42,11 +44,15 @@ DETBENCH_HOST_DEVICE inline F exp_of_minus(F a) {
   return (p * same_bits<F>((half - 1u) << 23)) * same_bits<F>((m - half - 1u) << 23);
 }
 
+/// Of a NaN what it is of 104 or -104; whoever multiplies with x has the NaN back.
 template <class F, class U>
 DETBENCH_HOST_DEVICE inline SigmoidPair<F> sigmoid_pair(F x) {
-  const F t = exp_of_minus<F, U>(x < 0.0f ? -x : x);
-  const F large = 1.0f / (1.0f + t), small = t * large;
-  return {x < 0.0f ? small : large, x < 0.0f ? large : small};
+  // By the sign bit, again without comparisons.
+  const U bits = same_bits<U>(x), negative = 0u - (bits >> 31), one = (bits & 0u) | 0x3F800000u;
+  const F t = exp_of_minus<F, U>(bits & 0x7FFFFFFFu);
+  const F large = 1.0f / (1.0f + t);
+  const U t_bits = same_bits<U>(t);
+  return {same_bits<F>((t_bits & negative) | (one & ~negative)) * large, same_bits<F>((one & negative) | (t_bits & ~negative)) * large};
 }
 
 /// x sigmoid(x).

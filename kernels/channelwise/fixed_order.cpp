@@ -72,9 +72,31 @@ template <class Stored, int Width>
     }
   }
 }
+/// Rows that are one block of channels: eight neighbouring pixels are Width channels of the eight lanes, one after the other.
+template <class Stored, int Width>
+[[gnu::always_inline]] inline void chunk_blocks(const typename Stored::Word* x, const typename Stored::Word* dy, typename Stored::Word* dx,
+                                                std::int64_t pixels, const float* __restrict scale, float* __restrict sums) {
+  constexpr int round = channel_lanes * Width;
+  alignas(64) float lanes[round] = {}, scales[round];
+  for (int i = 0; i < round; ++i) scales[i] = scale[i % Width];
+  const auto add = [&](std::int64_t at, int elements) __attribute__((always_inline)) {
+#pragma GCC ivdep
+    for (int i = 0; i < elements; ++i) {
+      const float d = Stored::load(dy[at + i]);
+      lanes[i] += d * Stored::load(x[at + i]);
+      dx[at + i] = Stored::store(d * scales[i]);
+    }
+  };
+  std::int64_t p = 0;
+  for (; p + channel_lanes <= pixels; p += channel_lanes) add(p * Width, round);
+  if (p < pixels) add(p * Width, static_cast<int>(pixels - p) * Width);
+  for (int c = 0; c < Width; ++c) sums[c] = reduction::fold_channel_lanes(lanes + c, Width);
+}
 template <class Stored>
 [[gnu::always_inline]] inline void chunk(const typename Stored::Word* x, const typename Stored::Word* dy, typename Stored::Word* dx, std::int64_t pixels,
                                          std::int64_t stride, std::int64_t width, const float* scale, float* sums) {
+  if (stride == 16 && width == 16) return chunk_blocks<Stored, 16>(x, dy, dx, pixels, scale, sums);
+  if (stride == 8 && width == 8) return chunk_blocks<Stored, 8>(x, dy, dx, pixels, scale, sums);
   alignas(64) float lanes[channel_lanes * group] = {};
   if (stride == 1) {
     // A plane: eight neighbouring pixels are the eight lanes.
@@ -96,8 +118,6 @@ template <class Stored>
     return;
   }
   if (width == 64) chunk_rows<Stored, 64>(x, dy, dx, pixels, stride, width, scale, lanes);
-  else if (width == 16) chunk_rows<Stored, 16>(x, dy, dx, pixels, stride, width, scale, lanes);
-  else if (width == 8) chunk_rows<Stored, 8>(x, dy, dx, pixels, stride, width, scale, lanes);
   else chunk_rows<Stored, 0>(x, dy, dx, pixels, stride, width, scale, lanes);
   for (std::int64_t c = 0; c < width; ++c) sums[c] = reduction::fold_channel_lanes(lanes + c, group);
 }

@@ -10,7 +10,7 @@
 // Backward, with d = diff_dst (times the activation's slope at y: for ReLU6 1 where 0 < y < 6, else 0) and inv = 1/sqrt(variance+epsilon):
 //   diff_beta = sum(d), diff_gamma = sum(d*(x-mean))*inv, diff_src = gamma*inv*(d - diff_beta/M - (x-mean)*inv*diff_gamma/M).
 // y is recomputed from src by the forward formula and not read: it saves a stream of memory in an op that waits for
-// memory. In 16 bits y is not rounded between batch norm and activation: one rounding at the end.
+// memory. diff_src may lie in diff_dst's memory, but not in src's. In 16 bits y is not rounded between batch norm and activation: one rounding at the end.
 #pragma once
 
 #include <memory>
@@ -54,10 +54,6 @@ Result<BatchNormSpecs> batch_norm_specs(const BatchNormProblem& problem, std::st
 /// The twelve operations. Providers: fixed_order on both kinds of device, with the same bits; onednn on a CPU; cuda,
 /// cudnn_legacy and cudnn_graph on CUDA, the last with the configurations that `search` asks for.
 std::vector<std::unique_ptr<Operation>> make_batch_norm_operations(const AlgorithmSearch& search = {});
-
-/// statistics = statistics*momentum + batch*(1 - momentum), in f32 (Keras 3.16.0, batch_normalization.py; the biased
-/// batch variance goes in). Inputs: mean, variance of the batch; outputs: moving_mean, moving_variance, updated in place.
-std::unique_ptr<Plan> plan_moving_statistics(std::int64_t channels, double momentum);
 
 namespace normalization {
 std::unique_ptr<Provider> make_fixed_order_provider();

@@ -60,14 +60,14 @@ class ChunkWork {
   }
 
   void gradients(const float* x, const float* dy, std::int64_t chunk, std::int64_t channel, std::int64_t width,
-                 const GradientConstants& all, Activation activation, float* sum_dy, float* sum_dyx) const {
+                 const GradientConstants& all, Activation activation, float* kept, float* sum_dy, float* sum_dyx) const {
     const auto [begin, end] = range(chunk);
     if (g_.block == 1) {
       for (std::int64_t c = 0; c < width; ++c) {
         float a[lanes] = {}, b[lanes] = {};
         const std::int64_t i = channel + c;
         g_.for_runs(begin, end, i, [&](std::int64_t at, std::int64_t pixels, int lane) {
-          k_.plane_gradients(x + at, dy + at, pixels, lane, all.mean[i], all.scale[i], all.shift[i], activation, a, b);
+          k_.plane_gradients(x + at, dy + at, pixels, lane, all.mean[i], all.scale[i], all.shift[i], activation, kept + at, a, b);
         });
         fold(a, 1, 1, sum_dy + c);
         fold(b, 1, 1, sum_dyx + c);
@@ -77,7 +77,7 @@ class ChunkWork {
     alignas(64) float a[lanes * group] = {}, b[lanes * group] = {};
     const GradientConstants here{all.mean + channel, all.scale + channel, all.shift + channel, nullptr, nullptr, nullptr};
     g_.for_runs(begin, end, channel, [&](std::int64_t at, std::int64_t pixels, int lane) {
-      k_.gradients(x + at, dy + at, g_.stride(), pixels, lane, static_cast<int>(width), here, activation, a, b);
+      k_.gradients(x + at, dy + at, g_.stride(), pixels, lane, static_cast<int>(width), here, activation, kept + at, a, b);
     });
     fold(a, group, width, sum_dy);
     fold(b, group, width, sum_dyx);
@@ -162,6 +162,11 @@ class FixedOrderBatchNorm {
     const std::int64_t tasks = g_.chunks() * g_.groups();
     const auto count = static_cast<float>(g_.pixels());
     const GradientConstants all{middle, scale, shift, factor, offset, slope};
+    // Behind swish the sums leave d in dx's memory: its slope is an exponential and a division, dearer than writing and reading
+    // d again, while the mask of a ReLU is cheaper.
+    const bool kept = activation_ == Activation::swish;
+    const float* d = kept ? dx : dy;
+    const Activation left = kept ? Activation::none : activation_;
     for (std::int64_t j = 0; j < row(); ++j) {
       const bool real = j < g_.channels;
       middle[j] = real ? mean[j] : 0.0f;
@@ -174,7 +179,7 @@ class FixedOrderBatchNorm {
 #pragma omp for schedule(static)
       for (std::int64_t t = 0; t < tasks; ++t) {
         const auto [chunk, channel, width] = task(t);
-        work.gradients(x, dy, chunk, channel, width, all, activation_, sums + chunk * row() + channel, products + chunk * row() + channel);
+        work.gradients(x, dy, chunk, channel, width, all, activation_, dx, sums + chunk * row() + channel, products + chunk * row() + channel);
       }
 #pragma omp for schedule(static)
       for (std::int64_t i = 0; i < g_.groups(); ++i) {
@@ -201,10 +206,10 @@ class FixedOrderBatchNorm {
         g_.for_elements(t, [&](std::int64_t at, std::int64_t pixels, std::int64_t channel, std::int64_t width) {
           if (g_.block == 1) {
             const auto j = channel;
-            kernels_.plane_apply_gradient(x + at, dy + at, dx + at, pixels, middle[j], scale[j], shift[j], factor[j], offset[j], slope[j], activation_);
+            kernels_.plane_apply_gradient(x + at, d + at, dx + at, pixels, middle[j], scale[j], shift[j], factor[j], offset[j], slope[j], left);
           } else {
             const GradientConstants here{middle + channel, scale + channel, shift + channel, factor + channel, offset + channel, slope + channel};
-            kernels_.apply_gradient(x + at, dy + at, dx + at, g_.stride(), pixels, width, here, activation_);
+            kernels_.apply_gradient(x + at, d + at, dx + at, g_.stride(), pixels, width, here, left);
           }
         });
     }

@@ -23,13 +23,14 @@ struct GradientConstants {
 
 /// Runs of pixels whose channels lie side by side; `stride` elements from pixel to pixel. Accumulators are
 /// [lanes][group]; `lane` is the lane of the run's first pixel; width <= group for the sums, any for the others.
-/// Then the same for planes, where the pixels of one channel lie side by side: accumulators are [lanes].
+/// `kept`: where the gradients leave d = dy times the slope for swish alone, whose slope costs more to compute again than
+/// to store; a mask costs nothing. Then the same for planes, where the pixels of one channel lie side by side: accumulators are [lanes].
 struct Kernels {
   void (*sum)(const float* x, std::int64_t stride, std::int64_t pixels, int lane, int width, float* accumulator);
   void (*squares)(const float* x, std::int64_t stride, std::int64_t pixels, int lane, int width, const float* center,
                   float* accumulator);
   void (*gradients)(const float* x, const float* dy, std::int64_t stride, std::int64_t pixels, int lane, int width,
-                    const GradientConstants& constants, Activation activation, float* sum_dy, float* sum_dyx);
+                    const GradientConstants& constants, Activation activation, float* kept, float* sum_dy, float* sum_dyx);
   void (*apply)(const float* x, float* y, std::int64_t stride, std::int64_t pixels, std::int64_t width,
                 const float* scale, const float* shift, Activation activation);
   void (*apply_gradient)(const float* x, const float* dy, float* dx, std::int64_t stride, std::int64_t pixels,
@@ -41,7 +42,7 @@ struct Kernels {
   void (*plane_sum)(const float* x, std::int64_t pixels, int lane, float* accumulator);
   void (*plane_squares)(const float* x, std::int64_t pixels, int lane, float center, float* accumulator);
   void (*plane_gradients)(const float* x, const float* dy, std::int64_t pixels, int lane, float mean, float scale,
-                          float shift, Activation activation, float* sum_dy, float* sum_dyx);
+                          float shift, Activation activation, float* kept, float* sum_dy, float* sum_dyx);
   void (*plane_apply)(const float* x, float* y, std::int64_t pixels, float scale, float shift, Activation activation);
   void (*plane_apply_gradient)(const float* x, const float* dy, float* dx, std::int64_t pixels, float mean, float scale,
                                float shift, float factor, float offset, float slope, Activation activation);

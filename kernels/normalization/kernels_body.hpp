@@ -111,8 +111,29 @@ inline void accumulate(long pixels, int lane, float* accumulator, Add add) {
   }
 }
 
-/// The same for two sums whose terms come together: terms(pixel, first term, second term). Four lanes at a time, so that
-/// eight accumulators and what the terms need fit the registers of AVX2; each element is visited once all the same.
+/// The same for two sums whose terms come together: terms(pixel, first term, second term). Sixteen accumulators fit the
+/// registers of AVX-512; elsewhere four lanes at a time, so that eight of them and what the terms need fit: each element is
+/// visited once all the same.
+template <int W, class Terms>
+inline void accumulate_eight(long pixels, long p, float* first, float* second, Terms terms) {
+  Vector<W> a0 = load<W>(first), a1 = load<W>(first + group), a2 = load<W>(first + 2 * group), a3 = load<W>(first + 3 * group),
+            a4 = load<W>(first + 4 * group), a5 = load<W>(first + 5 * group), a6 = load<W>(first + 6 * group), a7 = load<W>(first + 7 * group);
+  Vector<W> b0 = load<W>(second), b1 = load<W>(second + group), b2 = load<W>(second + 2 * group), b3 = load<W>(second + 3 * group),
+            b4 = load<W>(second + 4 * group), b5 = load<W>(second + 5 * group), b6 = load<W>(second + 6 * group), b7 = load<W>(second + 7 * group);
+  const auto step = [&](Vector<W>& a, Vector<W>& b, long pixel) {
+    Vector<W> u, v;
+    terms(pixel, u, v);
+    a = a + u, b = b + v;
+  };
+  for (; p + lanes <= pixels; p += lanes) {
+    step(a0, b0, p), step(a1, b1, p + 1), step(a2, b2, p + 2), step(a3, b3, p + 3);
+    step(a4, b4, p + 4), step(a5, b5, p + 5), step(a6, b6, p + 6), step(a7, b7, p + 7);
+  }
+  store<W>(first, a0), store<W>(first + group, a1), store<W>(first + 2 * group, a2), store<W>(first + 3 * group, a3);
+  store<W>(first + 4 * group, a4), store<W>(first + 5 * group, a5), store<W>(first + 6 * group, a6), store<W>(first + 7 * group, a7);
+  store<W>(second, b0), store<W>(second + group, b1), store<W>(second + 2 * group, b2), store<W>(second + 3 * group, b3);
+  store<W>(second + 4 * group, b4), store<W>(second + 5 * group, b5), store<W>(second + 6 * group, b6), store<W>(second + 7 * group, b7);
+}
 template <int W, int first_lane, class Terms>
 inline void accumulate_four(long pixels, long p, float* first, float* second, Terms terms) {
   float *one = first + first_lane * group, *two = second + first_lane * group;
@@ -141,8 +162,12 @@ inline void accumulate_two(long pixels, int lane, float* first, float* second, T
   long p = 0;
   for (; p < pixels && lane != 0; ++p, lane = (lane + 1) % lanes) single(p, lane);
   if (p + lanes <= pixels) {
-    accumulate_four<W, 0>(pixels, p, first, second, terms);
-    accumulate_four<W, 4>(pixels, p, first, second, terms);
+    if constexpr (native >= 16) {
+      accumulate_eight<W>(pixels, p, first, second, terms);
+    } else {
+      accumulate_four<W, 0>(pixels, p, first, second, terms);
+      accumulate_four<W, 4>(pixels, p, first, second, terms);
+    }
     p += (pixels - p) / lanes * lanes;
   }
   for (; p < pixels; ++p, ++lane) single(p, lane);
@@ -167,7 +192,7 @@ void squares(const float* x, long stride, long pixels, int lane, int width, cons
 }
 
 void gradients(const float* x, const float* dy, long stride, long pixels, int lane, int width, const GradientConstants& k,
-               Activation activation, float* sum_dy, float* sum_dyx) {
+               Activation activation, float* kept, float* sum_dy, float* sum_dyx) {
   with_activation(activation, [&](auto is) {
     constexpr Activation A = decltype(is)::value;
     pieces(width, [&](auto w, long c) {
@@ -177,6 +202,7 @@ void gradients(const float* x, const float* dy, long stride, long pixels, int la
         const Vector<W> value = load<W>(x + p * stride + c);
         d = through<A, W>(load<W>(dy + p * stride + c), value * scale + shift);
         product = d * (value - mean);
+        if constexpr (A == Activation::swish) store<W>(kept + p * stride + c, d);
       });
     });
   });
@@ -259,13 +285,14 @@ void plane_squares(const float* x, long pixels, int lane, float center, float* a
                    [&](long p) { const float d = x[p] - center; return d * d; });
 }
 void plane_gradients(const float* x, const float* dy, long pixels, int lane, float mean, float scale, float shift, Activation activation,
-                     float* sum_dy, float* sum_dyx) {
+                     float* kept, float* sum_dy, float* sum_dyx) {
   with_activation(activation, [&](auto is) {
     const auto terms = [&](auto w, long p, auto& d, auto& product) {
       constexpr int W = decltype(w)::value;
       const Vector<W> value = load<W>(x + p);
       d = through<decltype(is)::value, W>(load<W>(dy + p), value * scale + shift);
       product = d * (value - mean);
+      if constexpr (decltype(is)::value == Activation::swish) store<W>(kept + p, d);
     };
     const auto single = [&](long p, int l) {
       Vector<1> d, product;
