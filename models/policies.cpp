@@ -1,6 +1,7 @@
 #include "models/policies.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "models/framework_rules.hpp"
 #include "models/problems.hpp"
@@ -52,9 +53,11 @@ std::string layout_of_op(const std::string& op) {
   return "nhwc";
 }
 
-/// The first wish that can be planned; the error says why none could.
+/// The first wish that can be planned; the error says why none could. What is right only after a reset() is taken where nothing
+/// else answers: the planner of a step passes it over and says so.
 Result<Algorithm> first_that_works(const Operation& operation, const Problem& problem, const std::vector<Wish>& wishes, Device& device) {
   std::string reasons;
+  std::optional<Algorithm> wants_reset;
   const auto note = [&](const std::string& who, const std::string& why) { reasons += (reasons.empty() ? "" : "; ") + who + ": " + why; };
   for (const auto& wish : wishes) {
     const auto* provider = operation.find_provider(wish.algorithm.provider);
@@ -72,10 +75,12 @@ Result<Algorithm> first_that_works(const Operation& operation, const Problem& pr
       const auto id = algorithm_id(offer.algorithm);
       if (offer.unsupported) note(id, offer.unsupported->text);
       else if (wish.claimed && offer.algorithm.claim.guarantee == Guarantee::not_guaranteed) note(id, "claims nothing about its bits");
-      else if (auto plan = provider->plan(problem, offer.algorithm, device); plan) return offer.algorithm;
-      else note(id, plan.error().text);
+      else if (auto plan = provider->plan(problem, offer.algorithm, device); !plan) note(id, plan.error().text);
+      else if (!(*plan)->needs_reset()) return offer.algorithm;
+      else if (!wants_reset) wants_reset = offer.algorithm;
     }
   }
+  if (wants_reset) return std::move(*wants_reset);
   return unsupported(reasons.empty() ? "nobody answers it" : reasons);
 }
 

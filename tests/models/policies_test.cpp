@@ -39,7 +39,10 @@ struct NoPlan final : Plan {
   const std::vector<TensorSpec>& inputs() const override { return none; }
   const std::vector<TensorSpec>& outputs() const override { return none; }
   Result<std::unique_ptr<Op>> bind(std::span<const Tensor>, std::span<const Tensor>, Region, Stream&) override { return failure("never run"); }
+  explicit NoPlan(bool resets) : resets_(resets) {}
+  bool needs_reset() const override { return resets_; }
   std::vector<TensorSpec> none;
+  bool resets_;
 };
 
 /// Which algorithms (name alone or id) exist; the rest fails when planned. `listed` are offered, in that order.
@@ -48,6 +51,7 @@ struct Answers {
   std::vector<Algorithm> listed;
   std::set<std::string> broken;  ///< ids that are offered or asked for and cannot be planned
   bool plans_unlisted = true;
+  bool needs_reset = false;
 };
 
 class ScriptedProvider final : public Provider {
@@ -64,7 +68,7 @@ class ScriptedProvider final : public Provider {
     bool known = answers_.plans_unlisted;
     for (const auto& listed : answers_.listed) known |= algorithm_id(listed) == id;
     if (!known || answers_.broken.contains(id)) return unsupported(id + " does not run here");
-    return std::make_unique<NoPlan>();
+    return std::make_unique<NoPlan>(answers_.needs_reset);
   }
 
  private:
@@ -189,6 +193,23 @@ TEST(Policies, TfCudnnSpeaksAboutConvolutionAndMaxPoolAlone) {
   ASSERT_EQ(tf_cudnn_wishes(pool).size(), 1U);
   EXPECT_EQ(tf_cudnn_wishes(pool).front().algorithm.name, "max_deterministic");
   EXPECT_TRUE(tensorflow_wishes(bias).front().claimed);
+}
+
+// A library's gradient that only reset() makes right is no choice for a step while another provider answers.
+TEST(Policies, WhatNeedsAResetIsPassedOver) {
+  NamedGpu gpu;
+  for (const bool other : {true, false}) {
+    Registry registry;
+    for (const auto& problem : posed_problems(network(), 8, "f32_f32_strict")) {
+      if (registry.find(problem.op) != nullptr) continue;
+      std::vector<Answers> answers{{"cudnn_legacy", {arm("cudnn_legacy", "kept", Guarantee::run_to_run)}, {}, true, true}};
+      if (other) answers.push_back({"fixed_order", {arm("fixed_order", "ours", Guarantee::gpu_to_gpu)}, {}, false});
+      registry.add(std::make_unique<ScriptedOperation>(problem.op, std::move(answers)));
+    }
+    const auto selection = built_in_selection("library_heuristic", network(), 8, "f32_f32_strict", registry, gpu);
+    ASSERT_TRUE(selection) << selection.error().text;
+    EXPECT_EQ(algorithms_of(*selection, "dense_wgrad"), (std::set<std::string>{other ? "fixed_order:ours" : "cudnn_legacy:kept"}));
+  }
 }
 
 TEST(Policies, AStrictPolicyNamesTheOpItCannotMeet) {
