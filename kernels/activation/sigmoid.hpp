@@ -12,14 +12,12 @@ namespace detbench::activation {
 #include "kernels/activation/sigmoid.inl"
 
 DETBENCH_HOST_DEVICE inline float sigmoid_of(float x) {
-  const float value = sigmoid_pair<float, std::uint32_t>(x).value;
-  return x != x ? x : value;
+  return sigmoid_pair<float, std::uint32_t>(x).value;
 }
 /// s (1 - s), the sigmoid's slope.
 DETBENCH_HOST_DEVICE inline float sigmoid_slope_of(float x) {
   const SigmoidPair<float> s = sigmoid_pair<float, std::uint32_t>(x);
-  const float slope = s.value * s.rest;
-  return x != x ? x : slope;
+  return s.value * s.rest;
 }
 DETBENCH_HOST_DEVICE inline float swish_of(float x) { return swish<float, std::uint32_t>(x); }
 DETBENCH_HOST_DEVICE inline float swish_slope_of(float x) { return swish_slope<float, std::uint32_t>(x); }

@@ -1,6 +1,7 @@
 // The sigmoid in f32 arithmetic alone, for a float or for a vector of floats: the same operations in the same order, so a lane
 // gives the float's bits. Included inside a namespace (sigmoid.hpp for one float on host and device; the kernels that are
 // compiled per instruction set, inside their own anonymous one), so no header may be included here.
+// Always inlined: a loop that calls one of them does not vectorize, and the flattening of the caller has missed them.
 //
 // t = e^-|x| lies in [0, 1]; then sigmoid(|x|) = 1/(1 + t) and sigmoid(-|x|) = t/(1 + t): one exponential and one division
 // give the sigmoid of x and of -x, and neither loses its small values to a subtraction. F is the number, U its bits as
@@ -12,20 +13,18 @@ struct SigmoidPair {
 };
 
 template <class To, class From>
-DETBENCH_HOST_DEVICE inline To same_bits(From from) {
+[[gnu::always_inline]] DETBENCH_HOST_DEVICE inline To same_bits(From from) {
   To to;
   __builtin_memcpy(&to, &from, sizeof to);
   return to;
 }
 
-/// e^-a for a >= 0 given by its bits; of a NaN what e^-104 is. -a = n ln 2 + r with |r| <= 0.347, e^r by its Taylor series up to r^7 (remainder below
+/// e^-a for a >= 0; a NaN stays one. -a = n ln 2 + r with |r| <= 0.347, e^r by its Taylor series up to r^7 (remainder below
 /// 6e-9), in Horner's order: smallest terms first.
 template <class F, class U>
-DETBENCH_HOST_DEVICE inline F exp_of_minus(U bits) {
-  // At most 104: beyond, the answer is zero when rounded. Positive floats are ordered as their bits are. No comparison: the
-  // compiler would compute the answer for 104 ahead and branch to it, and its loops would hold one element at a time.
-  const U below = bits - 0x42D00000u;
-  const F a = same_bits<F>((below & (0u - (below >> 31))) + 0x42D00000u);
+[[gnu::always_inline]] DETBENCH_HOST_DEVICE inline F exp_of_minus(F a) {
+  const F most = F{} + 104.0f;  // beyond: zero when rounded
+  a = a > 104.0f ? most : a;
   // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits: the unit in the last place is then 1.
   const F shifted = a * -0x1.715476p+0f + 0x1.8p+23f;
   const F n = shifted - 0x1.8p+23f;
@@ -44,12 +43,11 @@ DETBENCH_HOST_DEVICE inline F exp_of_minus(U bits) {
   return (p * same_bits<F>((half - 1u) << 23)) * same_bits<F>((m - half - 1u) << 23);
 }
 
-/// Of a NaN what it is of 104 or -104; whoever multiplies with x has the NaN back.
 template <class F, class U>
-DETBENCH_HOST_DEVICE inline SigmoidPair<F> sigmoid_pair(F x) {
-  // By the sign bit, again without comparisons.
-  const U bits = same_bits<U>(x), negative = 0u - (bits >> 31), one = (bits & 0u) | 0x3F800000u;
-  const F t = exp_of_minus<F, U>(bits & 0x7FFFFFFFu);
+[[gnu::always_inline]] DETBENCH_HOST_DEVICE inline SigmoidPair<F> sigmoid_pair(F x) {
+  // Which of the two has t for a factor is the sign bit's to say: the other factor is 1, which changes no bit.
+  const U bits = same_bits<U>(x), negative = 0u - (bits >> 31), one = U{} + 0x3F800000u;
+  const F t = exp_of_minus<F, U>(same_bits<F>(bits & 0x7FFFFFFFu));
   const F large = 1.0f / (1.0f + t);
   const U t_bits = same_bits<U>(t);
   return {same_bits<F>((t_bits & negative) | (one & ~negative)) * large, same_bits<F>((one & negative) | (t_bits & ~negative)) * large};
@@ -57,13 +55,13 @@ DETBENCH_HOST_DEVICE inline SigmoidPair<F> sigmoid_pair(F x) {
 
 /// x sigmoid(x).
 template <class F, class U>
-DETBENCH_HOST_DEVICE inline F swish(F x) {
+[[gnu::always_inline]] DETBENCH_HOST_DEVICE inline F swish(F x) {
   return x * sigmoid_pair<F, U>(x).value;
 }
 
 /// d(x s)/dx = s + x s (1 - s) = s (1 + x (1 - s)).
 template <class F, class U>
-DETBENCH_HOST_DEVICE inline F swish_slope(F x) {
+[[gnu::always_inline]] DETBENCH_HOST_DEVICE inline F swish_slope(F x) {
   const SigmoidPair<F> s = sigmoid_pair<F, U>(x);
   return s.value * (1.0f + x * s.rest);
 }
