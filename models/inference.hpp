@@ -19,7 +19,8 @@ namespace detbench {
 std::vector<std::unique_ptr<Operation>> make_inference_operations(const PolicySource& source, std::shared_ptr<const Registry> kernels = nullptr);
 
 /// Of the relative L2 error of all logits, by types: roundings of some hundred ops one behind the other, without batch
-/// statistics that would amplify them.
+/// statistics that would amplify them. About three times the largest seen: EfficientNet-Lite4 at 32 px (6e-4), Lite0 in bf16
+/// (0.22).
 double inference_tolerance(const std::string& types);
 
 }  // namespace detbench

@@ -125,7 +125,7 @@ class TrainStepOperation final : public Operation {
       if (auto s = values({q.name, DataType::f32, q.shape, {}}, numbers); !s) return tl::unexpected(s.error());
       given.parameters.emplace_back(numbers.begin(), numbers.end());
     }
-    return std::make_unique<TrainStepReference>(std::move(*network), *p, inputs.seed, std::move(given));
+    return std::make_unique<TrainStepReference>(std::move(*network), *p, std::move(given));
   }
 
  private:
@@ -168,10 +168,9 @@ Result<Selection> select_policy(const std::string& policy, const PolicySource& s
   return source.select(policy, network, batch, types, device);
 }
 
-Result<TrainStepOptions> parse_train_step_options(const Options& options, const std::string& types, std::uint64_t seed) {
+Result<TrainStepOptions> parse_train_step_options(const Options& options, const std::string& types) {
   TrainStepOptions parsed;
   parsed.spec.types = types;
-  parsed.spec.seeds = {seed, seed, seed, seed, seed};
   for (const auto& [key, value] : options) {
     if (key == "steps") {
       auto steps = number_of<int>(key, value, 1, max_steps);

@@ -49,7 +49,8 @@ struct TrainStepOptions {
   Execution execution = Execution::launches;
   TrainingSpec spec;
 };
-Result<TrainStepOptions> parse_train_step_options(const Options& options, const std::string& types, std::uint64_t seed = 1);
+/// Masks come from seed 1 whatever the inputs' seed: a plan is made without knowing its inputs.
+Result<TrainStepOptions> parse_train_step_options(const Options& options, const std::string& types);
 
 /// One operation per family of models. `kernels` answers the ops; nullptr: make_network_registry().
 ///
@@ -67,7 +68,7 @@ std::vector<std::unique_ptr<Operation>> make_train_step_operations(const PolicyS
 inline constexpr double reference_macs = 2e10;
 
 struct TrainStepTolerance {
-  double first_loss = 1e-4;   ///< |loss_0 - ref_0| / ref_0
+  double first_loss = 1e-3;   ///< |loss_0 - ref_0| / ref_0
   double second_loss = 0.25;  ///< |loss_1 - ref_1| / |ref_0 - ref_1|
   double update = 0.05;       ///< ||w_1 - ref_1|| / ||ref_1 - w_0||, over all parameters together
 };

@@ -23,7 +23,7 @@ const TrainStepReference::Answer& TrainStepReference::answer(const TrainingSpec&
 }
 
 Result<Verification> TrainStepReference::check(const Algorithm& algorithm, std::span<const Tensor> outputs) const {
-  auto options = parse_train_step_options(algorithm.options, problem_.types, seed_);
+  auto options = parse_train_step_options(algorithm.options, problem_.types);
   if (!options) return tl::unexpected(options.error());
   const auto parameters = inputs_.parameters.size();
   if (outputs.size() <= parameters || element_count(outputs[0].spec.shape) != options->steps)

@@ -20,8 +20,8 @@ struct StepInputs {
 
 class TrainStepReference final : public Reference {
  public:
-  TrainStepReference(Network network, StepProblem problem, std::uint64_t seed, StepInputs inputs)
-      : network_(std::move(network)), problem_(std::move(problem)), seed_(seed), inputs_(std::move(inputs)) {}
+  TrainStepReference(Network network, StepProblem problem, StepInputs inputs)
+      : network_(std::move(network)), problem_(std::move(problem)), inputs_(std::move(inputs)) {}
   Result<Verification> check(const Algorithm& algorithm, std::span<const Tensor> outputs) const override;
 
  private:
@@ -33,7 +33,6 @@ class TrainStepReference final : public Reference {
   const Answer& answer(const TrainingSpec& spec) const;
   const Network network_;
   const StepProblem problem_;
-  const std::uint64_t seed_;
   const StepInputs inputs_;
   mutable std::map<std::string, Answer> answers_;  ///< by the options that change it; made when first asked for
 };

@@ -51,7 +51,7 @@ TEST_F(CatalogVerb, NonsenseGivesOneLineAndExitCodeTwo) {
   folder_.write("cut.json", "{\"schema\": \"detbench-cat");
   folder_.write("good.json", format_json(testing::catalog({})));
   for (const std::string& arguments : std::vector<std::string>{
-           "--model resnet50", "--types f8", "--types f32,f8", "--layout blocked", "--format xml", "--format markdown", "--padding valid", "--px 100", "--px -1", "--alpha 0",
+           "--model resnet50", "--types f8", "--types f32,f8", "--layout blocked", "--format xml", "--format markdown", "--padding valid", "--px 31", "--px -1", "--alpha 0",
            "--batch 0", "--jobs -1", "--timeout 0", "layer:nowhere", "colour:red", "provider:cudnn*", "op:conv_fwd algorithm:eng5", "sum/n8/f32_f32_strict/vector",
            "--compare " + folder_.quoted("missing.json"), "--compare " + folder_.quoted("cut.json"),
            "--compare " + folder_.quoted("good.json") + " --arch sm_90", "--compare " + folder_.quoted("good.json") + " --format xml",

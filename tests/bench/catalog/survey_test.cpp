@@ -205,7 +205,7 @@ TEST(Questions, NonsenseIsRefusedInOneLine) {
   refuses([](Questions& q) { q.model = "resnet50"; }, {}, "mobilenet_v2 is");
   refuses([](Questions& q) { q.types = {"f8"}; }, {}, "f32, f16 and bf16 are");
   refuses([](Questions& q) { q.layouts = {"blocked"}; }, {}, "nhwc and nchw are");
-  refuses([](Questions& q) { q.pixels = 223; }, {}, "multiple of 32");
+  refuses([](Questions& q) { q.pixels = 31; }, {}, "32 to 4096");
   refuses([](Questions& q) { q.alpha = -1; }, {}, "alpha");
   refuses([](Questions& q) { q.batch = 0; }, {}, "batch of 0");
   refuses(as_is, {"layer:no_such_layer"}, "layer:no_such_layer");

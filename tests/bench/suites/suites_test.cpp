@@ -30,13 +30,16 @@ TEST_P(EveryProfile, PosesProblemsThatOperationsUnderstand) {
     suites.insert(comparison.suite);
   }
   EXPECT_TRUE(suites.contains("convolution"));
-  // Every operation is swept by the widest profile; controls and train steps are planned apart.
+  // Every operation is swept by the widest profile; controls and whole networks are planned apart.
   if (std::string(name) != "full") return;
+  const auto networks = plan_networks(registry, *profile, *Filter::parse({}));
+  ASSERT_TRUE(networks) << networks.error().text;
   std::set<std::string> ops;
-  for (const auto& comparison : *planned) ops.insert(comparison.problem.op);
+  for (const auto* list : {&*planned, &*networks})
+    for (const auto& comparison : *list) ops.insert(comparison.problem.op);
   for (const auto& operation : registry.operations()) {
     const std::string op(operation->op());
-    if (op == "control" || op.starts_with("train_step")) continue;
+    if (op == "control") continue;
     EXPECT_TRUE(ops.contains(op)) << op << " is in no suite";
   }
 }
