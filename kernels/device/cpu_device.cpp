@@ -105,7 +105,6 @@ class CpuDevice final : public Device {
     Memory memory(std::malloc(placement->allocation_bytes));
     if (!memory)
       return failure("cannot allocate " + std::to_string(bytes) + " bytes of host memory", Reason::Kind::out_of_memory);
-    advise_huge_pages(memory.get(), placement->allocation_bytes);
     auto* allocation = static_cast<char*>(memory.get());
     const auto address = reinterpret_cast<std::uintptr_t>(allocation);
     char* start = allocation + (placement->start(address) - address);

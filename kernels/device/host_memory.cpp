@@ -1,8 +1,5 @@
 #include "kernels/device/host_memory.hpp"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <fstream>
 #include <string>
@@ -21,17 +18,6 @@ Result<std::uint64_t> available_host_memory_bytes() {
   if (std::ifstream("/sys/fs/cgroup/memory.max") >> limit && std::ifstream("/sys/fs/cgroup/memory.current") >> used)
     available = std::min(available, limit > used ? limit - used : 0);
   return available;
-}
-
-void advise_huge_pages(void* memory, std::size_t bytes) {
-  // Below this a huge page saves little and may cost most of itself.
-  constexpr std::size_t least_bytes = std::size_t{4} << 20;
-  if (bytes < least_bytes) return;
-  const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
-  const auto address = reinterpret_cast<std::uintptr_t>(memory);
-  const std::uintptr_t begin = (address + page - 1) / page * page, end = (address + bytes) / page * page;
-  // Refused where the kernel has none; nothing depends on it.
-  static_cast<void>(madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE));
 }
 
 }  // namespace detbench
