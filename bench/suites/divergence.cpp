@@ -305,7 +305,7 @@ std::vector<DivergenceRequest> divergence_questions(const std::vector<Record>& r
                                                     const std::string& profile, std::uint64_t seed) {
   const bool small = profile == "smoke" || profile == "quick";
   const std::uint32_t steps = profile == "smoke" ? 3 : profile == "quick" ? 8 : profile == "standard" ? 34 : 89;
-  const double limit_s = profile == "smoke" ? 1 : profile == "quick" ? 2 : profile == "standard" ? 60 : 300;
+  const double limit_s = profile == "smoke" ? 0.5 : profile == "quick" ? 1 : profile == "standard" ? 60 : 300;
   // By problem, in the order of the run: the arms that are ok, by policy. Other options than steps make it another training.
   std::vector<std::pair<std::string, std::map<std::string, Algorithm>>> steps_of;
   for (const auto& record : records) {
