@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "kernels/simple_operation.hpp"
+#include "models/filled_values.hpp"
 #include "models/initializers.hpp"
 #include "models/policies.hpp"
 #include "models/train_step_reference.hpp"
@@ -109,21 +110,16 @@ class TrainStepOperation final : public Operation {
     auto p = parse_step_problem(problem);
     auto network = p ? network_of(*p) : Result<Network>(tl::unexpected(p.error()));
     if (!network) return tl::unexpected(network.error());
-    const auto values = [&]<class T>(TensorSpec spec, std::vector<T>& out) -> Status {
-      auto filling = fill_of(*network, spec, inputs.seed);
-      if (!filling) return tl::unexpected(filling.error());
-      spec.layout = canonical_layout(spec.shape);
-      out.resize(element_count(spec.shape));
-      return fill_on_host({spec, {out.data(), out.size() * sizeof(T)}}, *filling);
-    };
-    std::vector<float> numbers;
-    StepInputs given;
-    if (auto s = values({"images", DataType::f32, {p->batch, network->image.height, network->image.width, network->image.channels}, {}}, numbers); !s) return tl::unexpected(s.error());
-    given.images.assign(numbers.begin(), numbers.end());
-    if (auto s = values({"labels", DataType::i32, {p->batch}, {}}, given.labels); !s) return tl::unexpected(s.error());
+    const auto fill = [&](const std::string& role) { return fill_of(*network, {role, DataType::f32, {}, {}}, inputs.seed); };
+    auto images = filled_values({p->batch, network->image.height, network->image.width, network->image.channels}, fill("images"));
+    if (!images) return tl::unexpected(images.error());
+    auto labels = filled_labels(p->batch, fill("labels"));
+    if (!labels) return tl::unexpected(labels.error());
+    StepInputs given{std::move(*images), std::move(*labels), {}};
     for (const auto& q : network->parameters()) {
-      if (auto s = values({q.name, DataType::f32, q.shape, {}}, numbers); !s) return tl::unexpected(s.error());
-      given.parameters.emplace_back(numbers.begin(), numbers.end());
+      auto numbers = filled_values(q.shape, fill(q.name));
+      if (!numbers) return tl::unexpected(numbers.error());
+      given.parameters.push_back(std::move(*numbers));
     }
     return std::make_unique<TrainStepReference>(std::move(*network), *p, std::move(given));
   }
