@@ -4,28 +4,20 @@
 #include <cstdio>
 
 #include "bench/records/field_reader.hpp"
+#include "bench/records/field_writer.hpp"
 #include "bench/records/words.hpp"
 
 namespace detbench {
 namespace {
 
 using records::FieldReader;
+using namespace records::write;
 constexpr double most = std::numeric_limits<double>::max();
-
-/// JSON has no NaN and no infinity: what is not finite is unknown.
-Json finite_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
 std::string to_bits(std::uint64_t bits) {
   char text[20];
   std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(bits));
   return text;
-}
-
-template <class T>
-Json list_of(const std::vector<T>& values) {
-  Json list = Json::array();
-  for (const auto& value : values) list.push_back(to_json(value));
-  return list;
 }
 
 }  // namespace

@@ -3,27 +3,15 @@
 
 #include "bench/records/divergence.hpp"
 #include "bench/records/field_reader.hpp"
+#include "bench/records/field_writer.hpp"
 #include "bench/records/policy_info.hpp"
 
 namespace detbench {
 namespace {
 
 using records::FieldReader;
+using namespace records::write;
 constexpr double most = std::numeric_limits<double>::max();
-
-Json finite_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-
-template <class T>
-Json object_or_null(const std::optional<T>& value) {
-  return value ? to_json(*value) : Json(nullptr);
-}
-
-template <class T>
-Json list_of(const std::vector<T>& values) {
-  Json list = Json::array();
-  for (const auto& value : values) list.push_back(to_json(value));
-  return list;
-}
 
 }  // namespace
 

@@ -2,12 +2,14 @@
 #include <cmath>
 
 #include "bench/records/field_reader.hpp"
+#include "bench/records/field_writer.hpp"
 #include "bench/records/words.hpp"
 
 namespace detbench {
 namespace {
 
 using records::FieldReader;
+using namespace records::write;
 constexpr double most = std::numeric_limits<double>::max();
 constexpr const char* schema_name = "detbench-result";
 
@@ -17,18 +19,6 @@ Json or_null(const std::optional<T>& value) {
 }
 Json or_null(const std::optional<double>& value) {
   return value && std::isfinite(*value) ? Json(*value) : Json(nullptr);
-}
-
-template <class T>
-Json object_or_null(const std::optional<T>& value) {
-  return value ? to_json(*value) : Json(nullptr);
-}
-
-template <class T>
-Json list_of(const std::vector<T>& values) {
-  Json list = Json::array();
-  for (const auto& value : values) list.push_back(to_json(value));
-  return list;
 }
 
 /// "2026-11-20T21:36:00Z": every digit a digit, every mark in its place.
