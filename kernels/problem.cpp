@@ -102,6 +102,17 @@ Result<ShapeFields> parse_shape(std::string_view shape) {
   return fields;
 }
 
+WordedShape split_words(std::string_view shape) {
+  WordedShape result{shape, {}};
+  for (;;) {
+    const auto underscore = result.fields.rfind('_');
+    const auto last = underscore == std::string_view::npos ? std::string_view{} : result.fields.substr(underscore + 1);
+    if (last.empty() || last.find_first_of("0123456789") != std::string_view::npos) return result;
+    result.words.insert(result.words.begin(), last);
+    result.fields = result.fields.substr(0, underscore);
+  }
+}
+
 std::string format_shape(const ShapeFields& fields) {
   std::string text;
   for (const auto& [key, value] : fields) text += (text.empty() ? "" : "_") + key + value;

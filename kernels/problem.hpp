@@ -57,6 +57,13 @@ Result<Problem> parse_problem_id(std::string_view id);
 using ShapeFields = std::vector<std::pair<std::string, std::string>>;
 Result<ShapeFields> parse_shape(std::string_view shape);
 std::string format_shape(const ShapeFields& fields);
+/// A shape may end in words, parts without a number, that say of what kind the data are: "n1024_wide". `fields` is what
+/// stands before them, for parse_shape() and read_shape().
+struct WordedShape {
+  std::string_view fields;
+  std::vector<std::string_view> words;
+};
+WordedShape split_words(std::string_view shape);
 /// Reads exactly the named integer fields in that order from a shape, each within [minimum, maximum].
 struct FieldBounds {
   const char* key;

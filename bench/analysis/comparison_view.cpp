@@ -97,7 +97,7 @@ void compare_arms(ComparisonView& view) {
 
 /// "96>96 g96 48x48 k3 s2" for a convolution's shape: what tells layers apart at a glance. Other shapes stay as they are.
 std::string short_shape(const std::string& shape) {
-  const auto fields = parse_shape(shape);
+  const auto fields = parse_shape(split_words(shape).fields);
   if (!fields) return shape;
   std::map<std::string, std::string> of(fields->begin(), fields->end());
   for (const char* key : {"ic", "oc", "ih", "iw", "kh", "kw", "sh", "sw", "g"})

@@ -29,6 +29,17 @@ std::int64_t largest_integer(DataType type) {
 /// The largest exponent range of `wide` whose values are normal numbers of the type.
 std::int64_t largest_exponent(DataType type) { return type == DataType::f16 ? 14 : type == DataType::f64 ? 1022 : 126; }
 
+/// The last 10 places of 23, the last 3 of f16's 10, the last 2 of bf16's 7, the last 26 of f64's 52, as bits of the type that
+/// values are computed in.
+std::uint64_t last_places(DataType type) {
+  switch (type) {
+    case DataType::f16: return std::uint64_t{7} << 13;
+    case DataType::bf16: return std::uint64_t{3} << 16;
+    case DataType::f64: return (std::uint64_t{1} << 26) - 1;
+    default: return (1 << 10) - 1;
+  }
+}
+
 tl::unexpected<Reason> out_of_range(const char* field, const std::string& value, const std::string& range,
                                     DataType type) {
   return invalid_input(std::string("fill ") + field + " " + value + " is outside " + range + " for " +
@@ -104,8 +115,9 @@ Result<FillPlan> plan_fill(DataType type, const FillSpec& spec) {
     return out_of_range("scale", std::to_string(spec.scale), "[-2^31, 2^31)", type);
   if (type == DataType::u8 && spec.kind == Kind::constant && (spec.scale < 0 || spec.scale > 255))
     return out_of_range("scale", std::to_string(spec.scale), "[0, 255]", type);
-  if (integer && (spec.kind == Kind::uniform || spec.kind == Kind::normal || spec.kind == Kind::wide || spec.kind == Kind::truncated_normal))
-    return invalid_input("fills 'uniform', 'normal', 'truncated_normal' and 'wide' need a floating-point type, not " +
+  if (integer && (spec.kind == Kind::uniform || spec.kind == Kind::normal || spec.kind == Kind::wide || spec.kind == Kind::truncated_normal ||
+                  spec.kind == Kind::positive || spec.kind == Kind::cancelling))
+    return invalid_input("fills 'uniform', 'normal', 'truncated_normal', 'positive', 'cancelling' and 'wide' need a floating-point type, not " +
                          std::string(to_text(type)));
   if (!integer && spec.kind == Kind::index)
     return invalid_input("fill 'index' needs i32, i64 or u8, not " + std::string(to_text(type)));
@@ -126,8 +138,10 @@ Result<FillPlan> plan_fill(DataType type, const FillSpec& spec) {
   if (spec.kind == Kind::wide && (spec.limit < 0 || spec.limit > largest_exponent(type)))
     return out_of_range("limit", std::to_string(spec.limit), "[0, " + std::to_string(largest_exponent(type)) + "]",
                         type);
+  if (spec.kind == Kind::cancelling && (spec.limit < 0 || spec.limit % 2 != 0 || spec.limit > std::int64_t{1} << 40))
+    return out_of_range("limit", std::to_string(spec.limit), "the even numbers up to 2^40", type);
   return FillPlan{spec.kind, stream_key(spec.seed, spec.stream), spec.scale, spec.limit,
-                  static_cast<std::uint64_t>(spec.density * 4294967296.0)};
+                  static_cast<std::uint64_t>(spec.density * 4294967296.0), last_places(type)};
 }
 
 Status fill_on_host(const Tensor& tensor, const FillSpec& spec) {

@@ -31,7 +31,11 @@ struct FillSpec {
     normal,    ///< scale * z, z the sum of 12 uniforms minus 6, exactly rounded in a stated order
     wide,      ///< sign * 1.m * 2^e * scale, e uniform in [-limit, limit]: wide exponent range, cancellation
     index,     ///< integers 0 .. limit-1 for i32/i64: labels, scatter targets
-    truncated_normal  ///< scale * z, z a normal deviate kept in [-2, 2): FillGroup says which draws are kept
+    truncated_normal,  ///< scale * z, z a normal deviate kept in [-2, 2): FillGroup says which draws are kept
+    positive,    ///< scale * |u| of `uniform`: sums that only grow
+    cancelling   ///< elements i and i + limit (limit even) are opposite but for their last places, magnitudes in
+                 ///< [2^-8, 2^9): over 2 * limit elements the sum is some 2^-13 of one element times sqrt(limit), so
+                 ///< nearly every digit of the partial sums cancels. Elements from 2 * limit on are 0.
   };
   Kind kind = Kind::constant;
   std::uint64_t seed = 0;

@@ -22,6 +22,8 @@ struct FillPlan {
   double scale;
   std::int64_t limit;
   std::uint64_t threshold;  ///< density * 2^32: an element is non-zero when its 32-bit draw is below it
+  /// Fill `cancelling`: the last places of the stored type, as bits of the computing type, in which opposite elements differ.
+  std::uint64_t last_places = 0;
 };
 
 DETBENCH_HOST_DEVICE constexpr std::uint64_t multiply_high(std::uint64_t a, std::uint64_t b) {
@@ -82,11 +84,23 @@ DETBENCH_HOST_DEVICE inline double truncated_normal(const FillPlan& plan, Philox
   }
 }
 
+/// Fill `cancelling`: the words of the pair of elements that this pair is opposite to, or its own; false: beyond the pairs.
+struct CancellingPair {
+  PhiloxWords words;
+  bool opposite, present;
+};
+DETBENCH_HOST_DEVICE inline CancellingPair cancelling_pair(const FillPlan& plan, const PhiloxWords& own, std::uint64_t group) {
+  const std::uint64_t half = static_cast<std::uint64_t>(plan.limit) / 2;  // groups of two elements
+  if (group < half) return {own, false, true};
+  if (group < 2 * half) return {philox4x32(group - half, 0, 0, plan.key), true, true};
+  return {own, false, false};
+}
+
 template <>
 struct FillGroup<float> {
   static constexpr int max_size = 4;
   DETBENCH_HOST_DEVICE static constexpr int size(FillSpec::Kind kind) {
-    return kind == FillSpec::Kind::uniform || kind == FillSpec::Kind::constant ? 4
+    return kind == FillSpec::Kind::uniform || kind == FillSpec::Kind::positive || kind == FillSpec::Kind::constant ? 4
            : kind == FillSpec::Kind::normal || kind == FillSpec::Kind::truncated_normal ? 1
                                                                                         : 2;
   }
@@ -101,6 +115,23 @@ struct FillGroup<float> {
         // 25 bits: a sign and 24 bits of magnitude, k * 2^-24 - 1.
         for (int j = 0; j < 4; ++j)
           out[j] = scale * (static_cast<float>(static_cast<std::int32_t>(r.w[j] >> 7) - (1 << 24)) * 0x1p-24f);
+        return;
+      }
+      case FillSpec::Kind::positive: {
+        for (int j = 0; j < 4; ++j) out[j] = scale * (static_cast<float>(r.w[j] >> 8) * 0x1p-24f);
+        return;
+      }
+      case FillSpec::Kind::cancelling: {
+        // Word 2j: sign and fraction; the top of word 2j+1: one of 17 exponents; the own word 2j's low bits: the last
+        // places that keep the pair from cancelling altogether.
+        const CancellingPair pair = cancelling_pair(plan, r, group);
+        for (int j = 0; j < 2; ++j) {
+          const std::uint32_t bits = pair.words.w[2 * j];
+          const auto exponent = static_cast<std::uint32_t>(119 + (std::uint64_t{pair.words.w[2 * j + 1]} * 17 >> 32));
+          const std::uint32_t value = (bits & 0x80000000u) | exponent << 23 | (bits & 0x7FFFFFu);
+          const std::uint32_t opposite = (value ^ 0x80000000u) ^ (r.w[2 * j + 1] & static_cast<std::uint32_t>(plan.last_places));
+          out[j] = !pair.present ? 0.0f : scale * float_from_bits(pair.opposite ? opposite : value);
+        }
         return;
       }
       case FillSpec::Kind::normal: {
@@ -162,6 +193,21 @@ struct FillGroup<double> {
           out[j] = plan.scale * (static_cast<double>(static_cast<std::int64_t>(join(r.w[2 * j], r.w[2 * j + 1]) >> 10) -
                                                      (std::int64_t{1} << 53)) *
                                  0x1p-53);
+        return;
+      }
+      case FillSpec::Kind::positive: {
+        for (int j = 0; j < 2; ++j) out[j] = plan.scale * (static_cast<double>(join(r.w[2 * j], r.w[2 * j + 1]) >> 11) * 0x1p-53);
+        return;
+      }
+      case FillSpec::Kind::cancelling: {
+        const CancellingPair pair = cancelling_pair(plan, r, group);
+        for (int j = 0; j < 2; ++j) {
+          const std::uint64_t bits = join(pair.words.w[2 * j], pair.words.w[2 * j + 1]);
+          const std::uint64_t exponent = 1015 + ((bits >> 52 & 0x7FFu) * 17 >> 11);
+          const std::uint64_t value = (bits & (std::uint64_t{1} << 63)) | exponent << 52 | (bits & 0xFFFFFFFFFFFFFu);
+          const std::uint64_t opposite = (value ^ (std::uint64_t{1} << 63)) ^ (std::uint64_t{r.w[2 * j + 1]} * 0x9E3779B97F4A7C15u >> 32 & plan.last_places);
+          out[j] = !pair.present ? 0.0 : plan.scale * double_from_bits(pair.opposite ? opposite : value);
+        }
         return;
       }
       case FillSpec::Kind::normal: {

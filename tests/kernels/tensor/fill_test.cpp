@@ -59,7 +59,8 @@ TEST(Fill, VersionOneIsFrozen) {
 std::vector<std::pair<DataType, FillSpec>> every_fill() {
   std::vector<std::pair<DataType, FillSpec>> fills;
   for (const DataType type : {DataType::f32, DataType::f64, DataType::f16, DataType::bf16})
-    for (const Kind kind : {Kind::constant, Kind::integers, Kind::uniform, Kind::normal, Kind::truncated_normal, Kind::wide})
+    for (const Kind kind : {Kind::constant, Kind::integers, Kind::uniform, Kind::normal, Kind::truncated_normal, Kind::wide, Kind::positive,
+                            Kind::cancelling})
       fills.emplace_back(type, spec_of(kind, 0.75, 8, 0.5));
   for (const DataType type : {DataType::i32, DataType::i64})
     for (const Kind kind : {Kind::constant, Kind::integers, Kind::index})
@@ -201,6 +202,58 @@ void check_distributions(DataType type, int mantissa_bits) {
 
 TEST(Fill, DistributionsOfF32) { check_distributions<float>(DataType::f32, 24); }
 TEST(Fill, DistributionsOfF64) { check_distributions<double>(DataType::f64, 53); }
+
+template <class T>
+std::vector<T> drawn(DataType type, std::int64_t n, const FillSpec& spec) {
+  HostTensor t(type, {n});
+  fill(t, spec);
+  const auto* values = static_cast<const T*>(t.tensor.region.data);
+  return {values, values + n};
+}
+
+TEST(Fill, PositiveIsUniformFromZeroToOne) {
+  for (const DataType type : {DataType::f32, DataType::f64}) {
+    FillSpec spec{FillSpec::Kind::positive, 3, "test/positive"};
+    const auto values = type == DataType::f64 ? drawn<double>(type, 1 << 16, spec) : [&] {
+      const auto narrow = drawn<float>(type, 1 << 16, spec);
+      return std::vector<double>(narrow.begin(), narrow.end());
+    }();
+    double sum = 0, squares = 0;
+    for (double v : values) {
+      ASSERT_GE(v, 0);
+      ASSERT_LT(v, 1);
+      sum += v, squares += v * v;
+    }
+    const double n = static_cast<double>(values.size());
+    EXPECT_NEAR(sum / n, 0.5, 0.01);
+    EXPECT_NEAR(squares / n, 1.0 / 3, 0.01);
+  }
+}
+
+TEST(Fill, CancellingElementsAreOppositeButForTheirLastPlaces) {
+  const std::int64_t half = 3000;
+  FillSpec spec{FillSpec::Kind::cancelling, 5, "test/cancelling"};
+  spec.limit = half;
+  const auto check = [&](const auto& values, double most) {
+    int equal = 0;
+    for (std::int64_t i = 0; i < half; ++i) {
+      const double a = static_cast<double>(values[i]), b = static_cast<double>(values[i + half]);
+      ASSERT_LE(std::abs(a + b), most * std::abs(a)) << i;
+      ASSERT_GE(std::abs(a), 0x1p-8);
+      ASSERT_LT(std::abs(a), 0x1p9);
+      equal += a + b == 0;
+    }
+    EXPECT_LT(equal, half / 2);
+    EXPECT_EQ(static_cast<double>(values[2 * half]), 0) << "beyond the pairs";
+  };
+  check(drawn<float>(DataType::f32, 2 * half + 1, spec), 0x1p-13);
+  check(drawn<double>(DataType::f64, 2 * half + 1, spec), 0x1p-26);
+  std::vector<float> halves;
+  for (const std::uint16_t bits : drawn<std::uint16_t>(DataType::f16, 2 * half + 1, spec)) halves.push_back(float_from_f16(bits));
+  check(halves, 0x1p-7);
+  spec.limit = 7;
+  EXPECT_FALSE(plan_fill(DataType::f32, spec)) << "an odd limit";
+}
 
 TEST(Fill, IntegersHaveTheirDensityAndAreUniform) {
   HostTensor t(DataType::i32, {many});
