@@ -1,9 +1,10 @@
 # CUDA is found in a toolkit or in PyPI's NVIDIA wheels (a toolkit-like folder named by CUDAToolkit_ROOT or CUDA_PATH).
 # Result: DETBENCH_HAS_CUDA and target CUDA::cudart_static; DETBENCH_HAS_CUDNN and CUDNN_INCLUDE_DIR, DETBENCH_HAS_CUBLAS
-# where those headers were found too.
+# where those headers were found too; DETBENCH_HAS_CCCL and CCCL_INCLUDE_DIR where CUB knows its three guarantees.
 set(DETBENCH_HAS_CUDA OFF)
 set(DETBENCH_HAS_CUDNN OFF)
 set(DETBENCH_HAS_CUBLAS OFF)
+set(DETBENCH_HAS_CCCL OFF)
 if(NOT DETBENCH_CUDA STREQUAL "OFF")
   if(NOT CMAKE_CUDA_COMPILER)
     # PyPI's wheels put a toolkit-like folder below the environment's site-packages.
@@ -39,6 +40,20 @@ if(NOT DETBENCH_CUDA STREQUAL "OFF")
       set(DETBENCH_HAS_CUBLAS ON)
     else()
       message(STATUS "no cublasLt.h: building without cuBLAS")
+    endif()
+    # CUB's three guarantees came with CCCL 3.2 (CUDA 13.2). Headers that scripts/setup.sh fetched come before a toolkit's own.
+    file(GLOB cccl_wheels ${PROJECT_SOURCE_DIR}/.venv/share/detbench/cccl/nvidia/cu1*/include/cccl)
+    find_path(CCCL_INCLUDE_DIR cuda/std/__cccl/version.h HINTS ENV CCCL_ROOT ${cccl_wheels} ${CUDAToolkit_INCLUDE_DIRS}
+      PATH_SUFFIXES cccl include NO_DEFAULT_PATH)
+    if(CCCL_INCLUDE_DIR)
+      file(STRINGS ${CCCL_INCLUDE_DIR}/cuda/std/__cccl/version.h cccl_version REGEX "#define CCCL_VERSION +[0-9]+")
+      string(REGEX MATCH "[0-9]+" cccl_version "${cccl_version}")
+      if(cccl_version GREATER_EQUAL 3002000)
+        set(DETBENCH_HAS_CCCL ON)
+      endif()
+    endif()
+    if(NOT DETBENCH_HAS_CCCL)
+      message(STATUS "no CCCL 3.2 or newer (scripts/setup.sh fetches it): building without CUB's three guarantees")
     endif()
   elseif(DETBENCH_CUDA STREQUAL "ON")
     message(FATAL_ERROR "DETBENCH_CUDA is ON but no nvcc was found: set CUDA_PATH or CUDACXX, or use the preset cpu")

@@ -1,13 +1,14 @@
 # detbench_module(name [DEPENDS target...]): a static library of every source of the current folder.
 # Optional libraries show in file names, so that no function holds an #ifdef (DESIGN section 3): `onednn.cpp` or
 # `*_onednn.cpp` is built where oneDNN was found and `onednn_absent.cpp` or `*_onednn_absent.cpp` where it was not;
-# likewise `tbb`, `jpeg`, `png`, `cudnn`, `cublas`, and `cuda` together with every .cu file. The absent half answers with the reason.
+# likewise `tbb`, `jpeg`, `png`, `cudnn`, `cublas`, `cccl` (a .cu file), and `cuda` together with every .cu file. The absent
+# half answers with the reason.
 # cuDNN and cuBLAS are needed as headers only: they are loaded when the program runs (kernels/device/dynamic_library.hpp).
 
 function(detbench_sources out)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   file(GLOB cuda_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cu)
-  foreach(library ONEDNN TBB JPEG PNG CUDA CUDNN CUBLAS)
+  foreach(library ONEDNN TBB JPEG PNG CUDA CUDNN CUBLAS CCCL)
     string(TOLOWER ${library} word)
     if(DETBENCH_HAS_${library})
       list(FILTER sources EXCLUDE REGEX "/([a-z0-9_]*_)?${word}_absent\\.cpp$")
@@ -16,6 +17,9 @@ function(detbench_sources out)
     endif()
   endforeach()
   if(DETBENCH_HAS_CUDA)
+    if(NOT DETBENCH_HAS_CCCL)
+      list(FILTER cuda_sources EXCLUDE REGEX "_cccl\\.cu$")
+    endif()
     list(APPEND sources ${cuda_sources})
   endif()
   # The folder kernels/cudnn speaks cuDNN in every file.

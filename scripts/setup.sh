@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what detbench needs on Debian 12 or newer, or Ubuntu 24.04 or newer, and makes .venv for the charts.
+# Installs what detbench needs on Debian 12 or newer, or Ubuntu 24.04 or newer, and makes .venv for the charts and, where
+# there is an nvcc, for the headers of CCCL.
 #
 # Usage: scripts/setup.sh
 #
@@ -251,6 +252,35 @@ set_up_python() {
   rm -f -- "$log"
 }
 
+# --- CCCL ----------------------------------------------------------------------------------------------------------
+
+# Headers of CUB with the three guarantees of reductions, which toolkits before 13.2 lack. One version for everybody:
+# CUB promises equal bits for one version only.
+cccl="nvidia-cuda-cccl==13.3.5.0.6"
+cccl_folder="$share/cccl"
+lost_without_cccl="cub:not_guaranteed, cub:run_to_run, cub:gpu_to_gpu"
+
+set_up_cccl() {
+  find_nvcc >/dev/null || return 0
+  [[ -r "$cccl_folder/stamp" && "$(<"$cccl_folder/stamp")" == "$cccl" ]] && return 0
+  if [[ ! -x "$venv/bin/python" ]]; then
+    say "no .venv to fetch $cccl with; missing without it: $lost_without_cccl"
+    return 0
+  fi
+  say "fetching $cccl"
+  local log
+  log="$(mktemp)"
+  rm -rf -- "$cccl_folder"
+  if "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --retries 2 --only-binary :all: \
+    --no-deps --target "$cccl_folder" "$cccl" >"$log" 2>&1 </dev/null; then
+    printf '%s\n' "$cccl" >"$cccl_folder/stamp"
+  else
+    say "$cccl not fetched, so these are missing: $lost_without_cccl; $(grep -v '^ *$' "$log" | tail -n 1)"
+    rm -rf -- "$cccl_folder"
+  fi
+  rm -f -- "$log"
+}
+
 # One set-up at a time: several shells may share this checkout.
 exec {lock}<"$detbench_root/requirements.txt"
 if ! flock -n "$lock"; then
@@ -265,3 +295,4 @@ else
 fi
 check_cmake_version
 set_up_python
+set_up_cccl
