@@ -37,4 +37,5 @@ fi
 preset=cpu
 if [[ "$with_cuda" == 1 ]]; then preset=cuda; fi
 build_preset "$preset" || fail 3 "the build failed (preset $preset)"
-exec ctest --test-dir "$detbench_root/build/$preset" --output-on-failure --parallel "$(job_count)" --no-tests=error "$@"
+# One more than there are cores: some tests wait more than they compute.
+exec ctest --test-dir "$detbench_root/build/$preset" --output-on-failure --parallel "$(($(job_count) + 1))" --no-tests=error "$@"

@@ -90,7 +90,8 @@ TEST(TrainStepOperation, EveryKindOfNetworkAgreesWithFp64) {
   for (const auto& network : networks)
     for (const char* policy : {"fixed_order", "library_heuristic"})
       for (const char* optimizer : {"sgd", "rmsprop", "adam"}) {
-        if (network.pixels >= 32 && std::string(optimizer) == "rmsprop") continue;  // shown by the small ones
+        // The small ones show every pair; of the large ones each policy and two optimizers are seen once.
+        if (network.pixels >= 32 && optimizer != std::string(policy == std::string("fixed_order") ? "sgd" : "adam")) continue;
         PlanRunner runner;
         const auto problem = to_problem(network);
         const auto operation = operation_of(problem);
@@ -108,6 +109,7 @@ TEST(TrainStepOperation, EveryKindOfNetworkAgreesWithFp64) {
 TEST(TrainStepOperation, MixedPrecisionTrains) {
   for (const char* types : {"bf16_f32_strict", "f16_f32_strict"})
     for (const char* model : {"small_cnn", "mobilenet_v2_alpha0.35"}) {
+      if (types == std::string("f16_f32_strict") && model != std::string("small_cnn")) continue;  // seconds for what bf16 shows
       StepProblem step{model, std::string(model) == "small_cnn" ? 28 : 64, 8, 10, types};
       PlanRunner runner;
       const auto problem = to_problem(step);

@@ -29,7 +29,7 @@ check() {
 }
 value() { sed -n "s/^$2=//p" "$folder/open/$1/status"; }
 
-check first --budget-s 45
+check first --budget-s 35
 printf '%s\n' "$said"
 equal "the budget ends before a long phase does" "$code" 130
 if [[ -s "$from/device_tests.txt" ]]; then
@@ -38,7 +38,7 @@ if [[ -s "$from/device_tests.txt" ]]; then
   done <"$from/device_tests.txt"
 fi
 # A loaded machine may not get far in the first call; the second goes on from there, whatever it was.
-check second --budget-s 60 --journal "$folder/first"
+check second --budget-s 50 --journal "$folder/first"
 equal "controls" "$(value controls status)" "done"
 contains "controls are counted" "$(value controls controls)" "controls as expected"
 equal "the short phases" "$(value sweep/one status) $(value sweep/two status)" "done done"
@@ -46,7 +46,7 @@ if [[ "$(value sweep/long status)" == interrupted ]]; then
   contains "the long one goes on" "$said" "--journal"
   before="$(wc -l <"$folder/open/sweep/long/run/journal.jsonl")"
   mkdir "$folder/state" && cp "$folder/second/state.tar.gz" "$folder/state"
-  check third --budget-s 40 --journal "$folder/state"
+  check third --budget-s 30 --journal "$folder/state"
   expect "its journal grows" test "$(wc -l <"$folder/open/sweep/long/run/journal.jsonl")" -gt "$before"
 fi
 expect "results are there" find "$folder/open/sweep" -name result.json | grep -q .
