@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kernels/accuracy.hpp"
 #include "kernels/device/device.hpp"
 #include "kernels/problem.hpp"
 #include "kernels/result.hpp"
@@ -90,6 +91,7 @@ struct Verification {
   std::uint64_t max_ulp = 0;        ///< against the correctly rounded fp64 reference
   double relative_l2 = 0;           ///< ||out - ref|| / ||ref|| over the checked outputs
   double bound_ratio = 0;           ///< largest |error| / bound; at most 1 when passed; 0 for the exact fill
+  std::optional<Accuracy> accuracy = {};  ///< where the reference knows the exact answer
 };
 
 /// The fp64 answer to one problem for one set of inputs, computed once and held against every algorithm's output.

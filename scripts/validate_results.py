@@ -115,6 +115,13 @@ def check_record(record, where, comparisons, found):
             found.error(f"{where}.replay", "does not name the id of its row")
     except ValueError as error:
         found.error(f"{where}.replay", f"is not a shell command: {error}")
+    accuracy = record.get("accuracy")
+    if accuracy:
+        low, high = accuracy["error_ulp_min"], accuracy["error_ulp_max"]
+        if (low is None) != (high is None) or (low is not None and low > high):
+            found.error(f"{where}.accuracy.error_ulp_min", f"is {low} beside error_ulp_max {high}")
+        if accuracy["condition"] is not None and accuracy["condition"] < 1 - 1e-9:
+            found.error(f"{where}.accuracy.condition", f"is {accuracy['condition']}; sum |x| is never below |sum x|")
     scopes = collections.Counter(scope["scope"] for scope in record["agreement"])
     for scope, count in scopes.items():
         if count > 1:

@@ -148,6 +148,7 @@ class ArmProbe {
     if (!outcome) return tl::unexpected(outcome.error());
     note_first_run(*outcome);
     report_.verification = outcome->verification;
+    if (outcome->verification) report_.accuracy = outcome->verification->accuracy;
     if (!outcome->incorrect.empty()) {
       incorrect(std::string(to_text(settings_.inputs.fill)) + " fill: " + outcome->incorrect);
       return {};

@@ -36,6 +36,7 @@ struct ArmReport {
   std::string reason;
   std::optional<bool> exact_equal;
   std::optional<Verification> verification;
+  std::optional<Accuracy> accuracy;  ///< of the verified run; with the range over the runs of `repeat` and `load` where outputs are few
   /// repeat, load, placement, partition, capture, batch; process is added by the parent
   std::vector<ScopeResult> agreement;
   Digest output_digest, input_digest;

@@ -107,6 +107,30 @@ Result<Verification> read_verification(const Json& json, const std::string& path
   return read.finish(std::move(v));
 }
 
+Json to_json(const Accuracy& a) {
+  const auto value = [](const std::optional<double>& number) { return number ? finite_or_null(*number) : Json(nullptr); };
+  return {{"error_ulp", finite_or_null(a.error_ulp)},
+          {"relative_error", finite_or_null(a.relative_error)},
+          {"condition", value(a.condition)},
+          {"error_ulp_min", value(a.error_ulp_min)},
+          {"error_ulp_max", value(a.error_ulp_max)}};
+}
+
+Result<Accuracy> read_accuracy(const Json& json, const std::string& path) {
+  Accuracy a;
+  FieldReader read(json, path);
+  read.number_or_nan("error_ulp", a.error_ulp);
+  read.number_or_nan("relative_error", a.relative_error);
+  read.number("condition", a.condition, 0, most);
+  read.number("error_ulp_min", a.error_ulp_min, 0, most);
+  read.number("error_ulp_max", a.error_ulp_max, 0, most);
+  if (a.error_ulp < 0) read.fail("error_ulp", "is negative; it is a magnitude");
+  if (a.relative_error < 0) read.fail("relative_error", "is negative; it is a magnitude");
+  if (a.error_ulp_min && a.error_ulp_max && *a.error_ulp_min > *a.error_ulp_max)
+    read.fail("error_ulp_min", "is larger than error_ulp_max");
+  return read.finish(std::move(a));
+}
+
 Json to_json(const Witness& w) {
   return {{"stage", w.stage},
           {"run", w.run},

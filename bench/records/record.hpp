@@ -34,6 +34,7 @@ struct Record {
   ClaimVerdict claim_verdict = ClaimVerdict::none;
   std::optional<bool> exact_equal;           ///< nullopt: not demanded of this class of algorithms
   std::optional<Verification> verification;  ///< with the `rounding` fill
+  std::optional<Accuracy> accuracy;          ///< of reductions, `rounding` fill; not written when there is none
   std::vector<ScopeResult> agreement;        ///< what was observed, a row per scope
   std::optional<Timing> timing;
   std::string output_digest;  ///< of the baseline run, `rounding` fill
@@ -100,6 +101,7 @@ struct ResultFile {
 // they return the path of the offending key in the reason ("records[3].agreement[0].verdict: ...").
 Json to_json(const Claim&);
 Json to_json(const Verification&);
+Json to_json(const Accuracy&);
 Json to_json(const Witness&);
 Json to_json(const Stage&);
 Json to_json(const ScopeResult&);
@@ -115,6 +117,7 @@ Json to_json(const ResultFile&);
 
 Result<Claim> read_claim(const Json&, const std::string& path);
 Result<Verification> read_verification(const Json&, const std::string& path);
+Result<Accuracy> read_accuracy(const Json&, const std::string& path);
 Result<Witness> read_witness(const Json&, const std::string& path);
 Result<Stage> read_stage(const Json&, const std::string& path);
 Result<ScopeResult> read_scope_result(const Json&, const std::string& path);

@@ -104,7 +104,7 @@ Result<ComparisonInfo> read_comparison_info(const Json& json, const std::string&
 }
 
 Json to_json(const Record& r) {
-  return {{"id", r.id},
+  Json json{{"id", r.id},
           {"suite", r.suite},
           {"replay", r.replay},
           {"status", to_text(r.status)},
@@ -122,6 +122,8 @@ Json to_json(const Record& r) {
           {"workspace_bytes", or_null(r.workspace_bytes)},
           {"notes", Json(r.notes)},
           {"train_step", object_or_null(r.train_step)}};
+  if (r.accuracy) json["accuracy"] = to_json(*r.accuracy);
+  return json;
 }
 
 Result<Record> read_record(const Json& json, const std::string& path) {
@@ -145,6 +147,7 @@ Result<Record> read_record(const Json& json, const std::string& path) {
   read.whole("workspace_bytes", r.workspace_bytes);
   read.texts("notes", r.notes);
   read.object("train_step", r.train_step, read_train_step_facts);
+  if (read.has("accuracy")) read.object("accuracy", r.accuracy, read_accuracy);
   return read.finish(std::move(r));
 }
 

@@ -110,6 +110,7 @@ Json to_json(const ProbeReply& reply) {
           {"reason", r.reason},
           {"exact_equal", r.exact_equal ? Json(*r.exact_equal) : Json()},
           {"verification", r.verification ? to_json(*r.verification) : Json()},
+          {"accuracy", r.accuracy ? to_json(*r.accuracy) : Json()},
           {"agreement", agreement},
           {"output_digest", to_hex(r.output_digest)},
           {"input_digest", to_hex(r.input_digest)},
@@ -131,6 +132,11 @@ Result<ProbeReply> read_probe_reply(const Json& json) {
       auto v = read_verification(j.at("verification"), "verification");
       if (!v) return tl::unexpected(v.error());
       r.verification = *v;
+    }
+    if (!j.at("accuracy").is_null()) {
+      auto a = read_accuracy(j.at("accuracy"), "accuracy");
+      if (!a) return tl::unexpected(a.error());
+      r.accuracy = *a;
     }
     for (const auto& scope : j.at("agreement")) {
       auto s = read_scope_result(scope, "agreement");

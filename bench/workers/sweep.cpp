@@ -297,6 +297,7 @@ std::vector<Record> Sweep::records() const {
         const auto& report = arm.reply->report;
         record.exact_equal = report.exact_equal;
         record.verification = report.verification;
+        record.accuracy = report.accuracy;
         record.agreement = report.agreement;
         record.output_digest = to_hex(report.output_digest);
         record.input_digest = to_hex(report.input_digest);

@@ -34,6 +34,12 @@ Sample sample_of_a_gpu() {
   return sample;
 }
 
+Record record_of_a_reduction() {
+  Record record;
+  record.accuracy = Accuracy{};
+  return record;
+}
+
 ProfileInfo profile_of_a_gpu() {
   ProfileInfo profile;
   profile.search = "t0,t1";
@@ -44,6 +50,7 @@ ProfileInfo profile_of_a_gpu() {
 std::map<std::string, Json> written() {
   return {{"claim", to_json(Claim{})},
           {"verification", to_json(Verification{})},
+          {"accuracy", to_json(Accuracy{})},
           {"witness", to_json(Witness{})},
           {"stage", to_json(Stage{})},
           {"scope_result", to_json(ScopeResult{})},
@@ -51,7 +58,7 @@ std::map<std::string, Json> written() {
           {"timing", to_json(Timing{})},
           {"step_op", to_json(StepOp{})},
           {"train_step", to_json(TrainStepFacts{})},
-          {"record", to_json(Record{})},
+          {"record", to_json(record_of_a_reduction())},
           {"comparison", to_json(ComparisonInfo{})},
           {"control", to_json(ControlResult{})},
           {"profile", to_json(profile_of_a_gpu())},
@@ -71,7 +78,10 @@ TEST(FieldGuide, theSchemaHasExactlyTheKeysThatAreWritten) {
   for (const auto& [name, json] : written()) {
     ASSERT_TRUE(s["$defs"].contains(name)) << name;
     EXPECT_EQ(keys(s["$defs"][name]["properties"]), keys(json)) << name;
-    const auto required = name == "sample" ? to_json(Sample{}).size() : name == "profile" ? to_json(ProfileInfo{}).size() : json.size();
+    const auto required = name == "sample"    ? to_json(Sample{}).size()
+                          : name == "profile" ? to_json(ProfileInfo{}).size()
+                          : name == "record"  ? to_json(Record{}).size()
+                                              : json.size();
     EXPECT_EQ(s["$defs"][name]["required"].size(), required) << name;
   }
   EXPECT_EQ(s["$defs"].size(), written().size());

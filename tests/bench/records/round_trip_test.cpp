@@ -65,6 +65,27 @@ TEST(RoundTrip, unknownIsNull) {
   EXPECT_FALSE(again->timing.has_value());
 }
 
+// Files that were written before reductions had it must read on; those that have it keep every number.
+TEST(RoundTrip, accuracyIsThereOrNot) {
+  Record record;
+  EXPECT_FALSE(to_json(record).contains("accuracy"));
+  EXPECT_FALSE(read_record(reparsed(to_json(record)), "")->accuracy);
+  record.accuracy = Accuracy{2.25, 1e-7, 33.5, 0.5, 2.25};
+  const auto again = read_record(reparsed(to_json(record)), "");
+  ASSERT_TRUE(again) << again.error().text;
+  ASSERT_TRUE(again->accuracy);
+  EXPECT_EQ(again->accuracy->error_ulp, 2.25);
+  EXPECT_EQ(again->accuracy->relative_error, 1e-7);
+  EXPECT_EQ(again->accuracy->condition, 33.5);
+  EXPECT_EQ(again->accuracy->error_ulp_min, 0.5);
+  EXPECT_EQ(again->accuracy->error_ulp_max, 2.25);
+  auto crossed = to_json(record);
+  crossed["accuracy"]["error_ulp_min"] = 3;
+  const auto refused = read_record(reparsed(crossed), "records[0]");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().text, "records[0].accuracy.error_ulp_min: is larger than error_ulp_max");
+}
+
 // A wrong arm's error and a diverged loss are infinite or NaN by right; JSON has neither.
 TEST(RoundTrip, whatIsNotFiniteBecomesNull) {
   Verification v;
