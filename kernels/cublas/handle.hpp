@@ -33,6 +33,11 @@ class Handle {
   Status emulate_eagerly();
   /// Enqueues out = a b on the handle's stream. Compute types of f32 and f64.
   Status multiply(const Gemm& gemm, const void* a, const void* b, void* out, cublasComputeType_t compute, cublasGemmAlgo_t algorithm);
+  /// Enqueues result = sum of x[i] y[i] for i below n, vectors without gaps, all on the device. Unsupported for f16 and bf16,
+  /// whose dot products cuBLAS gives in 16 bits only.
+  Status dot(DataType type, std::int64_t n, const void* x, const void* y, void* result);
+  /// The same as the product of an n x 1 matrix, transposed, and a vector. f16 and bf16 give f32.
+  Status dot_by_gemv(DataType type, std::int64_t n, const void* matrix, const void* vector, void* result);
 
  private:
   Handle(const Library& library, cublasHandle_t handle) : library_(library), handle_(handle) {}

@@ -97,6 +97,42 @@ Status Handle::multiply(const Gemm& g, const void* a, const void* b, void* out, 
   return {};
 }
 
+Status Handle::dot(DataType type, std::int64_t n, const void* x, const void* y, void* result) {
+  if (type != DataType::f32 && type != DataType::f64) return unsupported("cublasDotEx gives the dot product of 16-bit vectors in 16 bits only");
+  const auto cuda = to_cuda(type);
+  // With the result in host memory the call would wait for it.
+  DETBENCH_CUBLAS_TRY(library_, cublasSetPointerMode_v2(handle_, CUBLAS_POINTER_MODE_DEVICE));
+  const cublasStatus_t status = library_.cublasDotEx_64(handle_, n, x, cuda, 1, y, cuda, 1, result, cuda, cuda);
+  DETBENCH_CUBLAS_TRY(library_, cublasSetPointerMode_v2(handle_, CUBLAS_POINTER_MODE_HOST));
+  if (status != CUBLAS_STATUS_SUCCESS) return tl::unexpected(cublas_reason(library_, status, "cublasDotEx_64"));
+  return {};
+}
+
+Status Handle::dot_by_gemv(DataType type, std::int64_t n, const void* matrix, const void* vector, void* result) {
+  const float one = 1, zero = 0;
+  const double wide_one = 1, wide_zero = 0;
+  auto* narrow = static_cast<float*>(result);
+  switch (type) {
+    case DataType::f64:
+      DETBENCH_CUBLAS_TRY(library_, cublasDgemv_v2_64(handle_, CUBLAS_OP_T, n, 1, &wide_one, static_cast<const double*>(matrix), n,
+                                                      static_cast<const double*>(vector), 1, &wide_zero, static_cast<double*>(result), 1));
+      return {};
+    // Plain gemv knows no 16-bit types; a batch of one is the same product.
+    case DataType::f16:
+      DETBENCH_CUBLAS_TRY(library_, cublasHSSgemvStridedBatched_64(handle_, CUBLAS_OP_T, n, 1, &one, static_cast<const __half*>(matrix), n, n,
+                                                                   static_cast<const __half*>(vector), 1, n, &zero, narrow, 1, 1, 1));
+      return {};
+    case DataType::bf16:
+      DETBENCH_CUBLAS_TRY(library_, cublasTSSgemvStridedBatched_64(handle_, CUBLAS_OP_T, n, 1, &one, static_cast<const __nv_bfloat16*>(matrix), n, n,
+                                                                   static_cast<const __nv_bfloat16*>(vector), 1, n, &zero, narrow, 1, 1, 1));
+      return {};
+    default:
+      DETBENCH_CUBLAS_TRY(library_, cublasSgemv_v2_64(handle_, CUBLAS_OP_T, n, 1, &one, static_cast<const float*>(matrix), n,
+                                                      static_cast<const float*>(vector), 1, &zero, narrow, 1));
+      return {};
+  }
+}
+
 cudaDataType to_cuda(DataType type) {
   switch (type) {
     case DataType::f64: return CUDA_R_64F;

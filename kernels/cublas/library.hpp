@@ -15,7 +15,9 @@
 #define DETBENCH_CUBLAS_FUNCTIONS(X)                                                                           \
   X(cublasGetProperty) X(cublasGetStatusName) X(cublasGetStatusString)                                         \
   X(cublasCreate_v2) X(cublasDestroy_v2) X(cublasSetStream_v2) X(cublasSetWorkspace_v2)                        \
-  X(cublasSetMathMode) X(cublasSetAtomicsMode) X(cublasSetSmCountTarget) X(cublasGemmEx_64)
+  X(cublasSetMathMode) X(cublasSetAtomicsMode) X(cublasSetSmCountTarget) X(cublasGemmEx_64)                    \
+  X(cublasSetPointerMode_v2) X(cublasDotEx_64) X(cublasSgemv_v2_64) X(cublasDgemv_v2_64)                       \
+  X(cublasHSSgemvStridedBatched_64) X(cublasTSSgemvStridedBatched_64)
 #define DETBENCH_CUBLASLT_FUNCTIONS(X)                                                                         \
   X(cublasLtGetVersion) X(cublasLtCreate)                                                                      \
   X(cublasLtMatmul)                                                                                            \
