@@ -17,6 +17,7 @@
 #include "kernels/loss/softmax.hpp"
 #include "kernels/matmul/matmul_operation.hpp"
 #include "kernels/matmul/operation.hpp"
+#include "kernels/memory_traffic/memory_traffic.hpp"
 #include "kernels/normalization/batch_norm.hpp"
 #include "kernels/optimizer/optimizer.hpp"
 #include "kernels/pooling/pooling.hpp"
@@ -45,6 +46,7 @@ Registry make_registry(const std::filesystem::path& selections, const AlgorithmS
   for (auto& operation : make_optimizer_operations()) registry.add(std::move(operation));
   registry.add(make_sum_operation());
   registry.add(make_scatter_add_operation());
+  for (auto& operation : make_memory_traffic_operations()) registry.add(std::move(operation));
   const auto source = policies_from_files(selections);
   const auto kernels = make_network_registry();
   for (auto& operation : make_train_step_operations(source, kernels)) registry.add(std::move(operation));
