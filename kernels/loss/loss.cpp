@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "kernels/contention.hpp"
 #include "kernels/loss/parts.hpp"
 #include "kernels/loss/rows.hpp"
 #include "kernels/simple_operation.hpp"
@@ -35,7 +36,7 @@ class SoftmaxCrossEntropyOperation final : public SimpleOperation {
  public:
   SoftmaxCrossEntropyOperation() : SimpleOperation("softmax_cross_entropy") {
     add_provider(std::make_unique<FixedOrderProvider>(
-        "lanes", [this](const Problem& problem) { return cpu_parts(problem); }, true,
+        "lanes", [this](const Problem& problem) { return cpu_parts(problem, false); }, true,
         [this](const Problem& problem) -> Result<SimplePlanParts> {
           auto parts = specs_of(problem);
           if (!parts) return parts;
@@ -46,8 +47,13 @@ class SoftmaxCrossEntropyOperation final : public SimpleOperation {
         std::vector<SimpleAlgorithm>{{"row_then_atomic", {}, true, [this](const Problem& problem, Device&) -> Result<SimplePlanParts> {
                                         auto parts = specs_of(problem);
                                         if (!parts) return parts;
-                                        return rows::cuda_cross_entropy_parts(std::move(*parts), parse(problem)->targets(), true);
+                                        auto made = rows::cuda_cross_entropy_parts(std::move(*parts), parse(problem)->targets(), true);
+                                        if (made) made->notes.merge(contention_notes(parse(problem)->batch));
+                                        return made;
                                       }}}));
+    add_provider(std::make_unique<SimpleProvider>(
+        "openmp", DeviceKind::cpu,
+        std::vector<SimpleAlgorithm>{{"row_then_atomic", {}, true, [this](const Problem& problem, Device&) { return cpu_parts(problem, true); }}}));
   }
   bool has_exact_fill() const override { return false; }
   Result<FillSpec> fill(const Problem& problem, const TensorSpec& input, const Inputs& inputs) const override {
@@ -81,21 +87,32 @@ class SoftmaxCrossEntropyOperation final : public SimpleOperation {
     parts.alignment_bytes = sizeof(float);  // element by element
     return parts;
   }
-  Result<SimplePlanParts> cpu_parts(const Problem& problem) const {
+  /// Rows alike in both; their losses meet in the order of the batch, or by atomics as threads get through.
+  Result<SimplePlanParts> cpu_parts(const Problem& problem, bool atomic) const {
     auto parts = specs_of(problem);
     if (!parts) return parts;
     const std::int64_t batch = parts->inputs[0].shape[0], classes = parts->inputs[0].shape[1];
-    parts->workspace_bytes = sizeof(float) * static_cast<std::size_t>(batch);
-    parts->run = [batch, classes, smoothing = parse(problem)->targets()](std::span<const Tensor> in, std::span<const Tensor> out, Region workspace) {
+    if (atomic) parts->notes = contention_notes(batch);
+    else parts->workspace_bytes = sizeof(float) * static_cast<std::size_t>(batch);
+    parts->run = [batch, classes, atomic, smoothing = parse(problem)->targets()](std::span<const Tensor> in, std::span<const Tensor> out, Region workspace) {
       const float* logits = static_cast<const float*>(in[0].region.data);
       const auto* labels = static_cast<const std::int32_t*>(in[1].region.data);
       float *loss = static_cast<float*>(out[0].region.data), *diff = static_cast<float*>(out[1].region.data);
-      float* losses = static_cast<float*>(workspace.data);
-#pragma omp parallel for schedule(static)
-      for (std::int64_t n = 0; n < batch; ++n)
-        losses[n] = row_loss(logits + n * classes, classes, labels[n], static_cast<float>(batch), smoothing, diff + n * classes);
+      const auto row = [&](std::int64_t n) { return row_loss(logits + n * classes, classes, labels[n], static_cast<float>(batch), smoothing, diff + n * classes); };
       float total = 0;
-      for (std::int64_t n = 0; n < batch; ++n) total += losses[n];  // in order of the batch
+      if (atomic) {
+#pragma omp parallel for schedule(static)
+        for (std::int64_t n = 0; n < batch; ++n) {
+          const float here = row(n);
+#pragma omp atomic
+          total += here;
+        }
+      } else {
+        float* losses = static_cast<float*>(workspace.data);
+#pragma omp parallel for schedule(static)
+        for (std::int64_t n = 0; n < batch; ++n) losses[n] = row(n);
+        for (std::int64_t n = 0; n < batch; ++n) total += losses[n];
+      }
       *loss = total / static_cast<float>(batch);
     };
     return parts;

@@ -10,10 +10,11 @@ std::unique_ptr<Operation> make_matmul_operation(const AlgorithmSearch& search) 
   auto operation = std::make_unique<TypedOperation<MatmulProblem>>(
       "matmul", TypedFunctions<MatmulProblem>{parse_matmul, matmul_fill, make_matmul_reference});
   operation->add(make_onednn_matmul());
-  operation->add(make_fixed_order_matmul());
+  operation->add(make_fixed_order_matmul(search));
   operation->add(make_cublas_products(search));
   operation->add(make_cublaslt_products(search));
   operation->add(make_cuda_products(search));
+  operation->add(make_openmp_matmul());
   return operation;
 }
 

@@ -9,7 +9,7 @@
 
 namespace detbench {
 
-/// "matmul", with the providers onednn, fixed_order, cublas, cublaslt and cuda.
+/// "matmul", with the providers onednn, fixed_order, cublas, cublaslt, cuda and openmp.
 std::unique_ptr<Operation> make_matmul_operation(const AlgorithmSearch& search = {});
 
 /// Provider `onednn`: every implementation of its matmul primitive. Claims nothing.
@@ -17,6 +17,9 @@ std::unique_ptr<Provider> make_onednn_matmul();
 
 /// Provider `fixed_order` (matmul_fixed_order.cpp states the orders): the same bits for any thread count, instruction
 /// set and GPU.
-std::unique_ptr<Provider> make_fixed_order_matmul();
+std::unique_ptr<Provider> make_fixed_order_matmul(const AlgorithmSearch& search);
+
+/// Provider `openmp` on a CPU: split_k_atomic, whose parts meet as threads get through.
+std::unique_ptr<Provider> make_openmp_matmul();
 
 }  // namespace detbench

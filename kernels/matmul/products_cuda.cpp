@@ -1,3 +1,4 @@
+#include "kernels/contention.hpp"
 #include "kernels/matmul/cuda_products.hpp"
 #include "kernels/matmul/product_providers.hpp"
 
@@ -57,7 +58,10 @@ class CudaProductPlan final : public Plan {
   std::size_t alignment_bytes() const override { return product_.element_bytes(); }
   std::map<std::string, std::string> notes() const override {
     if (order_.way == Way::direct) return {};
-    return {{"parts", std::to_string(products::parts_of(product_.gemm.k, order_.chunk))}};
+    const std::int64_t parts = products::parts_of(product_.gemm.k, order_.chunk);
+    std::map<std::string, std::string> notes{{"parts", std::to_string(parts)}};
+    if (order_.way == Way::split_atomic) notes.merge(contention_notes(parts));
+    return notes;
   }
   Result<std::unique_ptr<Op>> bind(std::span<const Tensor> inputs, std::span<const Tensor> outputs, Region workspace, Stream& stream) override {
     if (auto status = check_bound(product_, inputs, outputs); !status) return tl::unexpected(status.error());
@@ -71,6 +75,29 @@ class CudaProductPlan final : public Plan {
   Order order_;
 };
 
+/// split_k_fixed as `provider` offers it: one row for each length of a part that k is longer than.
+std::vector<Offer> split_fixed_offers(const Product& product, const std::string& provider, const AlgorithmSearch& search) {
+  std::vector<Offer> offers;
+  for (const auto chunk : split_chunks) {
+    if (product.gemm.k <= chunk) continue;
+    Offer offer;
+    offer.algorithm.provider = provider;
+    offer.algorithm.name = split_name("split_k_fixed", chunk);
+    offer.algorithm.claim = {Guarantee::gpu_to_gpu, "by construction: parts of a fixed length, added in ascending order",
+                             {all_scopes.begin(), all_scopes.end()}};
+    // A weight gradient is a sum over the batch: another batch is another result.
+    if (product.column_sums >= 0) std::erase(offer.algorithm.claim.coverage, Scope::batch);
+    if (const auto bytes = products::split_fixed_bytes(product.gemm, chunk); bytes > search.workspace_cap_bytes)
+      offer.unsupported = Reason{"it wants " + std::to_string(bytes) + " bytes of workspace, the cap is " + std::to_string(search.workspace_cap_bytes),
+                                 Reason::Kind::unsupported};
+    offers.push_back(std::move(offer));
+  }
+  return offers;
+}
+
+/// The CPU has split_k_fixed for the plain product, as fixed_order: there it has that name here too.
+bool is_plain(const Problem& problem) { return problem.op == "matmul"; }
+
 class CudaProducts final : public Provider {
  public:
   explicit CudaProducts(const AlgorithmSearch& search) : search_(search) {}
@@ -81,25 +108,15 @@ class CudaProducts final : public Provider {
     if (!product) return tl::unexpected(product.error());
     if (auto status = supported(*product, device); !status) return no_offers(name(), status.error());
     std::vector<Offer> offers;
-    for (const auto chunk : split_chunks)
-      for (const char* algorithm : {"split_k_atomic", "split_k_fixed"}) {
-        if (product->gemm.k <= chunk) continue;
-        const bool fixed = algorithm == std::string_view("split_k_fixed");
-        Offer offer;
-        offer.algorithm.provider = "cuda";
-        offer.algorithm.name = split_name(algorithm, chunk);
-        if (fixed) {
-          offer.algorithm.claim = {Guarantee::gpu_to_gpu, "by construction: parts of a fixed length, added in ascending order",
-                                   {all_scopes.begin(), all_scopes.end()}};
-          // A weight gradient is a sum over the batch: another batch is another result.
-          if (product->column_sums >= 0) std::erase(offer.algorithm.claim.coverage, Scope::batch);
-          if (const auto bytes = products::split_fixed_bytes(product->gemm, chunk); bytes > search_.workspace_cap_bytes)
-            offer.unsupported = Reason{"it wants " + std::to_string(bytes) + " bytes of workspace, the cap is " +
-                                           std::to_string(search_.workspace_cap_bytes),
-                                       Reason::Kind::unsupported};
-        }
-        offers.push_back(std::move(offer));
-      }
+    for (const auto chunk : split_chunks) {
+      if (product->gemm.k <= chunk) continue;
+      Offer offer;
+      offer.algorithm.provider = "cuda";
+      offer.algorithm.name = split_name("split_k_atomic", chunk);
+      offers.push_back(std::move(offer));
+    }
+    if (!is_plain(problem))
+      for (auto& offer : split_fixed_offers(*product, "cuda", search_)) offers.push_back(std::move(offer));
     if (offers.empty())
       return no_offers(name(), {"its " + std::to_string(product->gemm.k) + " products fit one part of 256: nothing to split", Reason::Kind::unsupported});
     return offers;
@@ -110,7 +127,7 @@ class CudaProducts final : public Provider {
     if (!product) return tl::unexpected(product.error());
     if (auto status = supported(*product, device); !status) return tl::unexpected(status.error());
     if (!algorithm.options.empty()) return invalid_input("cuda's matrix products have no options, not '" + algorithm_id(algorithm) + "'");
-    const bool atomic = algorithm.name.starts_with("split_k_atomic");
+    const bool atomic = is_plain(problem) || algorithm.name.starts_with("split_k_atomic");
     const auto chunk = parse_split_name(atomic ? "split_k_atomic" : "split_k_fixed", algorithm.name);
     if (!chunk) return tl::unexpected(chunk.error());
     return std::make_unique<CudaProductPlan>(std::move(*product), Order{atomic ? Way::split_atomic : Way::split_fixed, *chunk});
@@ -129,14 +146,30 @@ class CudaProducts final : public Provider {
 
 std::unique_ptr<Provider> make_cuda_products(const AlgorithmSearch& search) { return std::make_unique<CudaProducts>(search); }
 
+Result<std::vector<Offer>> fixed_offers_on_gpu(const Problem& problem, const AlgorithmSearch& search) {
+  const auto product = parse_product(problem);
+  if (!product) return tl::unexpected(product.error());
+  Offer direct;
+  direct.algorithm.provider = "fixed_order";
+  direct.algorithm.name = "direct";
+  direct.algorithm.claim = {Guarantee::gpu_to_gpu, "by construction", {all_scopes.begin(), all_scopes.end()}};
+  std::vector<Offer> offers{std::move(direct)};
+  for (auto& offer : split_fixed_offers(*product, "fixed_order", search)) offers.push_back(std::move(offer));
+  return offers;
+}
+
 Status can_run_fixed_products_on_gpu() { return {}; }
 
 Result<std::unique_ptr<Plan>> plan_fixed_product_on_gpu(const Problem& problem, const Algorithm& algorithm) {
   auto product = parse_product(problem);
   if (!product) return tl::unexpected(product.error());
-  if (algorithm.name != "direct" || !algorithm.options.empty())
-    return invalid_input("fixed_order answers " + problem.op + " on a GPU by direct without options, not by '" + algorithm_id(algorithm) + "'");
-  return std::make_unique<CudaProductPlan>(std::move(*product), Order{Way::direct, 1});
+  if (!algorithm.options.empty())
+    return invalid_input("fixed_order answers " + problem.op + " on a GPU without options, not by '" + algorithm_id(algorithm) + "'");
+  if (algorithm.name == "direct") return std::make_unique<CudaProductPlan>(std::move(*product), Order{Way::direct, 1});
+  if (!is_plain(problem)) return invalid_input("fixed_order answers " + problem.op + " on a GPU by direct, not by '" + algorithm.name.substr(0, 100) + "'");
+  const auto chunk = parse_split_name("split_k_fixed", algorithm.name);
+  if (!chunk) return tl::unexpected(chunk.error());
+  return std::make_unique<CudaProductPlan>(std::move(*product), Order{Way::split_fixed, *chunk});
 }
 
 }  // namespace detbench

@@ -130,6 +130,54 @@ void average_gather(const Windows& w, const float* dy, float* dx) {
   });
 }
 
+/// Order: each row of windows hands its gradients down in ascending order; rows that share pixels and fall to different
+/// threads meet as those get through. dx starts at zero. Pixels of different rows and images never meet.
+template <class RowOfWindows>
+void scatter(const Windows& w, float* dx, RowOfWindows&& row_of_windows) {
+  const std::int64_t elements = w.inputs();
+#pragma omp parallel
+  {
+#pragma omp for schedule(static)
+    for (std::int64_t i = 0; i < elements; ++i) dx[i] = 0.0f;
+#pragma omp for schedule(static)
+    for (std::int64_t task = 0; task < w.images * w.oh; ++task) row_of_windows(task / w.oh, static_cast<std::int32_t>(task % w.oh));
+  }
+}
+
+void max_scatter(const Windows& w, const WindowPosition* winners, const float* dy, float* dx) {
+  scatter(w, dx, [&](std::int64_t n, std::int32_t row) {
+    const WindowPosition* won = outputs_at(w, winners, n, row);
+    const float* gradients = outputs_at(w, dy, n, row);
+    for (std::int32_t o = 0; o < w.ow; ++o)
+      for (std::int64_t c = 0; c < w.channels; ++c) {
+        const std::int32_t position = won[o * w.channels + c];
+        const std::int64_t pixel = (n * w.ih + row * w.sh - w.pt + position / w.kw) * w.iw + o * w.sw - w.pl + position % w.kw;
+        const float gradient = gradients[o * w.channels + c];
+#pragma omp atomic
+        dx[pixel * w.channels + c] += gradient;
+      }
+  });
+}
+
+void average_scatter(const Windows& w, const float* dy, float* dx) {
+  scatter(w, dx, [&](std::int64_t n, std::int32_t row) {
+    const float* gradients = outputs_at(w, dy, n, row);
+    const Range rows = pixels_of(row, w.sh, w.pt, w.kh, w.ih);
+    for (std::int32_t o = 0; o < w.ow; ++o) {
+      const Range columns = pixels_of(o, w.sw, w.pl, w.kw, w.iw);
+      const float divisor = divisor_of(w, row, o);
+      for (std::int64_t c = 0; c < w.channels; ++c) {
+        const float share = gradients[o * w.channels + c] / divisor;
+        for (std::int32_t r = rows.first; r < rows.last; ++r)
+          for (std::int32_t s = columns.first; s < columns.last; ++s) {
+#pragma omp atomic
+            dx[((n * w.ih + r) * w.iw + s) * w.channels + c] += share;
+          }
+      }
+    }
+  });
+}
+
 const float* floats(const Tensor& tensor) { return static_cast<const float*>(tensor.region.data); }
 float* writable(const Tensor& tensor) { return static_cast<float*>(tensor.region.data); }
 
@@ -147,33 +195,46 @@ std::size_t winners_bytes(const WindowProblem& problem) {
   return sizeof(WindowPosition) * static_cast<std::size_t>(problem.windows().outputs());
 }
 
+namespace {
+
+/// A maximum's backward pass around the step from winners to gradient.
+SimplePlanParts max_backward_parts(const WindowProblem& problem, Winners winners, void (*step)(const Windows&, const WindowPosition*, const float*, float*)) {
+  SimplePlanParts parts = window_parts(problem, winners_bytes(problem));
+  const auto find = [w = problem.windows()](std::span<const Tensor> in, Region workspace) {
+    max_forward(w, floats(in[0]), nullptr, static_cast<WindowPosition*>(workspace.data));
+  };
+  if (winners == Winners::kept)
+    parts.restore = [find](auto in, auto, Region workspace, void*) -> Status {
+      find(in, workspace);
+      return {};
+    };
+  parts.run = [w = problem.windows(), find, winners, step](auto in, auto out, Region workspace) {
+    if (winners == Winners::found_again) find(in, workspace);
+    step(w, static_cast<const WindowPosition*>(workspace.data), floats(in[1]), writable(out[0]));
+  };
+  return parts;
+}
+
+}  // namespace
+
 Result<SimplePlanParts> cpu_window_parts(const WindowProblem& problem, Winners winners) {
+  if (problem.op == WindowOp::max_backward) return max_backward_parts(problem, winners, max_gather);
   SimplePlanParts parts = window_parts(problem, 0);
   const Windows w = problem.windows();
-  switch (problem.op) {
-    case WindowOp::max_forward:
-      parts.run = [w](auto in, auto out, Region) { max_forward(w, floats(in[0]), writable(out[0]), nullptr); };
-      break;
-    case WindowOp::average_forward:
-      parts.run = [w](auto in, auto out, Region) { average_forward(w, floats(in[0]), writable(out[0])); };
-      break;
-    case WindowOp::average_backward:
-      parts.run = [w](auto in, auto out, Region) { average_gather(w, floats(in[0]), writable(out[0])); };
-      break;
-    case WindowOp::max_backward:
-      parts.workspace_bytes = winners_bytes(problem);
-      const auto find = [w](std::span<const Tensor> in, Region workspace) { max_forward(w, floats(in[0]), nullptr, static_cast<WindowPosition*>(workspace.data)); };
-      if (winners == Winners::kept)
-        parts.restore = [find](auto in, auto, Region workspace, void*) -> Status {
-          find(in, workspace);
-          return {};
-        };
-      parts.run = [w, find, winners](auto in, auto out, Region workspace) {
-        if (winners == Winners::found_again) find(in, workspace);
-        max_gather(w, static_cast<const WindowPosition*>(workspace.data), floats(in[1]), writable(out[0]));
-      };
-      break;
-  }
+  if (problem.op == WindowOp::max_forward)
+    parts.run = [w](auto in, auto out, Region) { max_forward(w, floats(in[0]), writable(out[0]), nullptr); };
+  else if (problem.op == WindowOp::average_forward)
+    parts.run = [w](auto in, auto out, Region) { average_forward(w, floats(in[0]), writable(out[0])); };
+  else
+    parts.run = [w](auto in, auto out, Region) { average_gather(w, floats(in[0]), writable(out[0])); };
+  return parts;
+}
+
+Result<SimplePlanParts> cpu_scatter_parts(const WindowProblem& problem, Winners winners) {
+  if (!is_backward(problem.op)) return unsupported("a forward pass adds nothing up across windows");
+  if (problem.op == WindowOp::max_backward) return max_backward_parts(problem, winners, max_scatter);
+  SimplePlanParts parts = window_parts(problem, 0);
+  parts.run = [w = problem.windows()](auto in, auto out, Region) { average_scatter(w, floats(in[0]), writable(out[0])); };
   return parts;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "kernels/contention.hpp"
 #include "kernels/pooling/global_average.hpp"
 #include "kernels/pooling/window_parts.hpp"
 #include "kernels/simple_operation.hpp"
@@ -12,22 +13,41 @@ namespace {
 using pooling::average_lanes;
 using Pool = pooling::GlobalAverage;
 
+/// Calls write(place in y, share of the mean) for the pixels [start, end) of one image and one row of channels: pixel
+/// start + i adds to lane i % 8.
+template <class Write>
+void average_rows(const Pool& g, const float* x, std::int64_t task, std::int64_t start, std::int64_t end, Write&& write) {
+  const std::int64_t n = task / g.rows(), first = task % g.rows() * g.row();
+  const float* base = x + task * g.plane() * g.row();
+  constexpr std::int64_t width = 64;
+  for (std::int64_t c0 = 0; c0 < g.row(); c0 += width) {
+    const std::int64_t w = std::min(width, g.row() - c0);
+    float sums[average_lanes][width] = {};
+    for (std::int64_t p = start; p < end; ++p)
+      for (std::int64_t c = 0; c < w; ++c) sums[(p - start) % average_lanes][c] += base[p * g.row() + c0 + c];
+    for (std::int64_t c = 0; c < w && first + c0 + c < g.channels; ++c)
+      write(n * g.channels + first + c0 + c, (((sums[0][c] + sums[4][c]) + (sums[2][c] + sums[6][c])) +
+                                              ((sums[1][c] + sums[5][c]) + (sums[3][c] + sums[7][c]))) / static_cast<float>(g.plane()));
+  }
+}
+
 void forward(const Pool& g, const float* x, float* y) {
 #pragma omp parallel for schedule(static)
-  for (std::int64_t task = 0; task < g.images * g.rows(); ++task) {
-    const std::int64_t n = task / g.rows(), first = task % g.rows() * g.row();
-    const float* base = x + task * g.plane() * g.row();
-    constexpr std::int64_t width = 64;
-    for (std::int64_t c0 = 0; c0 < g.row(); c0 += width) {
-      const std::int64_t w = std::min(width, g.row() - c0);
-      float sums[average_lanes][width] = {};
-      for (std::int64_t p = 0; p < g.plane(); ++p)
-        for (std::int64_t c = 0; c < w; ++c) sums[p % average_lanes][c] += base[p * g.row() + c0 + c];
-      for (std::int64_t c = 0; c < w && first + c0 + c < g.channels; ++c)
-        y[n * g.channels + first + c0 + c] = (((sums[0][c] + sums[4][c]) + (sums[2][c] + sums[6][c])) +
-                                              ((sums[1][c] + sums[5][c]) + (sums[3][c] + sums[7][c]))) / static_cast<float>(g.plane());
-    }
-  }
+  for (std::int64_t task = 0; task < g.images * g.rows(); ++task)
+    average_rows(g, x, task, 0, g.plane(), [&](std::int64_t at, float mean) { y[at] = mean; });
+}
+
+/// Order: shares of a mean, over the pixels that a block of the GPU's atomic form takes, meet as threads get through. All
+/// shares of a part before those of the next, so that neighbouring shares fall to different threads.
+void forward_atomic(const Pool& g, const float* x, float* y) {
+  const std::int64_t pixels = pooling::pixels_per_block(g.plane()), parts = (g.plane() + pixels - 1) / pixels, rows = g.images * g.rows();
+  std::fill_n(y, g.images * g.channels, 0.0f);
+#pragma omp parallel for schedule(static)
+  for (std::int64_t task = 0; task < parts * rows; ++task)
+    average_rows(g, x, task % rows, task / rows * pixels, std::min(g.plane(), (task / rows + 1) * pixels), [&](std::int64_t at, float share) {
+#pragma omp atomic
+      y[at] += share;
+    });
 }
 
 void backward(const Pool& g, const float* dy, float* dx) {
@@ -74,7 +94,9 @@ class PoolingOperation final : public SimpleOperation {
           std::vector<SimpleAlgorithm>{{"block_then_atomic", {}, true, [this](const Problem& problem, Device&) -> Result<SimplePlanParts> {
                                           auto p = parse_for_run(problem);
                                           if (!p) return tl::unexpected(p.error());
-                                          return pooling::cuda_atomic_global_average_parts(p->pool, parts_of(*p));
+                                          auto parts = parts_of(*p);
+                                          parts.notes = meeting(p->pool);
+                                          return pooling::cuda_atomic_global_average_parts(p->pool, std::move(parts));
                                         }}}));
     const auto specs = [this](const Problem& problem) -> Result<SimplePlanParts> {
       auto p = parse_for_run(problem);
@@ -83,6 +105,18 @@ class PoolingOperation final : public SimpleOperation {
     };
     add_provider(pooling::make_cudnn_legacy_global_average_provider(backward_, specs));
     add_provider(pooling::make_cudnn_graph_global_average_provider(backward_, specs, search));
+    if (!backward_)
+      add_provider(std::make_unique<SimpleProvider>(
+          "openmp", DeviceKind::cpu, std::vector<SimpleAlgorithm>{{"chunk_atomic", {}, true, [this](const Problem& problem, Device&) -> Result<SimplePlanParts> {
+                                                                     auto p = parse_for_run(problem);
+                                                                     if (!p) return tl::unexpected(p.error());
+                                                                     auto parts = parts_of(*p);
+                                                                     parts.notes = meeting(p->pool);
+                                                                     parts.run = [pool = p->pool](std::span<const Tensor> in, std::span<const Tensor> out, Region) {
+                                                                       forward_atomic(pool, static_cast<const float*>(in[0].region.data), static_cast<float*>(out[0].region.data));
+                                                                     };
+                                                                     return parts;
+                                                                   }}}));
   }
   bool has_exact_fill() const override { return false; }  // the division rounds
   Result<FillSpec> fill(const Problem& problem, const TensorSpec& input, const Inputs& inputs) const override {
@@ -122,6 +156,11 @@ class PoolingOperation final : public SimpleOperation {
   }
 
  private:
+  /// Shares of one mean that the atomic forms add.
+  static std::map<std::string, std::string> meeting(const Pool& g) {
+    const std::int64_t pixels = pooling::pixels_per_block(g.plane());
+    return contention_notes((g.plane() + pixels - 1) / pixels);
+  }
   /// In the layout that ours takes: "blocked" is nchw16c.
   Result<Parsed> parse_for_run(const Problem& problem) const {
     return parse(problem, problem.layout == "blocked" ? "nchw16c" : problem.layout);

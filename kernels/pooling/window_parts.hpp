@@ -16,6 +16,7 @@ Result<SimplePlanParts> cpu_window_parts(const WindowProblem& problem, Winners w
 Result<SimplePlanParts> cuda_window_parts(const WindowProblem& problem, Winners winners);
 /// Backward passes whose outputs add to the inputs of their windows by atomics.
 Result<SimplePlanParts> cuda_scatter_parts(const WindowProblem& problem, Winners winners);
+Result<SimplePlanParts> cpu_scatter_parts(const WindowProblem& problem, Winners winners);
 
 /// Tensors and alignment of ours.
 SimplePlanParts window_parts(const WindowProblem& problem, std::size_t workspace_bytes);

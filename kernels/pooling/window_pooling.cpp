@@ -1,6 +1,7 @@
 // The operations max_pool_fwd, max_pool_bwd, avg_pool_fwd and avg_pool_bwd: fp64 answers, fills and who answers.
 #include <limits>
 
+#include "kernels/contention.hpp"
 #include "kernels/pooling/window_parts.hpp"
 
 namespace detbench::pooling {
@@ -73,13 +74,18 @@ class WindowPoolingOperation final : public SimpleOperation {
     if (op == WindowOp::max_backward) ordered.push_back(fixed("gather[winners=kept]", Winners::kept));
     add_provider(std::make_unique<SimpleProvider>("fixed_order", std::nullopt, std::move(ordered)));
     if (is_backward(op)) {
-      std::vector<SimpleAlgorithm> atomic{scatter("scatter", Winners::found_again)};
-      if (op == WindowOp::max_backward) atomic.push_back(scatter("scatter[winners=kept]", Winners::kept));
+      std::vector<SimpleAlgorithm> atomic{scatter("scatter", Winners::found_again, cuda_scatter_parts)};
+      if (op == WindowOp::max_backward) atomic.push_back(scatter("scatter[winners=kept]", Winners::kept, cuda_scatter_parts));
       add_provider(std::make_unique<SimpleProvider>("cuda_atomic", DeviceKind::cuda, std::move(atomic)));
     }
     add_provider(make_onednn_window_provider(op));
     add_provider(make_cudnn_legacy_window_provider(op));
     add_provider(make_cudnn_graph_window_provider(op, search));
+    if (is_backward(op)) {
+      std::vector<SimpleAlgorithm> atomic{scatter("scatter", Winners::found_again, cpu_scatter_parts)};
+      if (op == WindowOp::max_backward) atomic.push_back(scatter("scatter[winners=kept]", Winners::kept, cpu_scatter_parts));
+      add_provider(std::make_unique<SimpleProvider>("openmp", DeviceKind::cpu, std::move(atomic)));
+    }
   }
   bool has_exact_fill() const override { return is_maximum(op_); }  // a division rounds
 
@@ -142,8 +148,13 @@ class WindowPoolingOperation final : public SimpleOperation {
   static SimpleAlgorithm fixed(std::string name, Winners winners) {
     return fixed_order_algorithm(std::move(name), parsed(cpu_window_parts, winners), true, parsed(cuda_window_parts, winners));
   }
-  static SimpleAlgorithm scatter(std::string name, Winners winners) {
-    return {std::move(name), {}, true, [make = parsed(cuda_scatter_parts, winners)](const Problem& problem, Device&) { return make(problem); }};
+  static SimpleAlgorithm scatter(std::string name, Winners winners, Result<SimplePlanParts> (*make_parts)(const WindowProblem&, Winners)) {
+    return {std::move(name), {}, true, [make = parsed(make_parts, winners)](const Problem& problem, Device&) -> Result<SimplePlanParts> {
+              auto parts = make(problem);
+              // Windows over one pixel at most; a maximum may give all of them to it.
+              if (parts) parts->notes.merge(contention_notes(most_windows_over(parse_window_problem(problem)->windows())));
+              return parts;
+            }};
   }
   WindowOp op_;
 };

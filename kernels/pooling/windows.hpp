@@ -41,6 +41,19 @@ DETBENCH_HOST_DEVICE inline Range windows_over(std::int32_t in, std::int32_t str
   return {first, last < outputs ? last : outputs};
 }
 
+/// Windows over the pixel that most of them cover.
+inline std::int64_t most_windows_over(const Windows& w) {
+  const auto along = [](std::int32_t size, std::int32_t stride, std::int32_t pad, std::int32_t window, std::int32_t outputs) {
+    std::int32_t most = 0;
+    for (std::int32_t i = 0; i < size; ++i) {
+      const Range over = windows_over(i, stride, pad, window, outputs);
+      if (over.last - over.first > most) most = over.last - over.first;
+    }
+    return most;
+  };
+  return std::int64_t{along(w.ih, w.sh, w.pt, w.kh, w.oh)} * along(w.iw, w.sw, w.pl, w.kw, w.ow);
+}
+
 template <class Index>
 struct Place {
   Index image, channel;

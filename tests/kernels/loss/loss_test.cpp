@@ -71,6 +71,26 @@ TEST(SoftmaxCrossEntropy, GradientAgreesWithFiniteDifferencesInLongDouble) {
   }
 }
 
+// Rows are alike in both arms: on one thread, which meets them in the order of the batch, atomics give the fixed order's bits.
+TEST(SoftmaxCrossEntropy, AtomicsDifferInHowRowsMeetAlone) {
+  const auto operation = make_softmax_cross_entropy_operation();
+  const Algorithm atomic{"openmp", "row_then_atomic", {}, {}};
+  for (auto [n, k] : {std::pair{64, 100}, {1, 1}, {2, 5}}) {
+    const Problem problem = softmax_cross_entropy_problem(n, k, 0.1);
+    PlanRunner one(1);
+    ASSERT_TRUE(one.verify(*operation, problem, algorithm, {}).passed);
+    const auto expected = to_hex(one.digest());
+    EXPECT_TRUE(one.verify(*operation, problem, atomic, {}).passed);
+    EXPECT_EQ(to_hex(one.digest()), expected);
+    const auto notes = operation->find_provider("openmp")->plan(problem, atomic, one.device()).value()->notes();
+    EXPECT_EQ(notes.at("contention"), std::to_string(n));
+    EXPECT_EQ(notes.count("cannot_show"), n <= 2 ? 1u : 0u);
+    PlanRunner three(3);
+    const auto found = three.verify(*operation, problem, atomic, {InputFill::wide, 5});
+    EXPECT_TRUE(found.passed) << found.reason;
+  }
+}
+
 TEST(SoftmaxCrossEntropy, SmoothingIsPartOfTheName) {
   const auto operation = make_softmax_cross_entropy_operation();
   EXPECT_EQ(softmax_cross_entropy_problem(8, 1000, 0.1).shape, "mb8_k1000_ls0.1");

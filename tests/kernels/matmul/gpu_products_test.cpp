@@ -210,7 +210,7 @@ TEST_F(GpuProducts, OursHaveTheCpusBits) {
         expect_equal(*matmul, problem, {"fixed_order", "direct", {}, {}}, {"fixed_order", "direct", {}, {}});
         for (const std::int64_t chunk : {7, 256, 1024}) {
           const auto name = split_name("split_k_fixed", chunk);
-          expect_equal(*matmul, problem, {"fixed_order", name, {}, {}}, {"cuda", name, {}, {}});
+          expect_equal(*matmul, problem, {"fixed_order", name, {}, {}}, {"fixed_order", name, {}, {}});
         }
       }
     for (const auto pass : all_dense_passes)
@@ -238,16 +238,16 @@ TEST_F(GpuProducts, AtomicsDifferFromRunToRunAndTheFixedOrderDoesNot) {
   const auto matmul = make_matmul_operation();
   const Problem problem{"matmul", "m32_n16_k401408", "f32_f32_strict", "tn"};
   const Inputs inputs{InputFill::rounding, 6};
-  const auto distinct = [&](const std::string& name) {
-    const auto answers = run(*matmul, problem, {"cuda", name, {}, {}}, *device_, inputs, 20);
+  const auto distinct = [&](const std::string& provider, const std::string& name) {
+    const auto answers = run(*matmul, problem, {provider, name, {}, {}}, *device_, inputs, 20);
     EXPECT_TRUE(answers) << answers.error().text;
     std::map<std::vector<std::vector<std::byte>>, int> seen;
     if (answers)
       for (const auto& answer : *answers) ++seen[answer.bytes];
     return seen.size();
   };
-  EXPECT_EQ(distinct("split_k_fixed[CHUNK=1024]"), 1u);
-  EXPECT_GT(distinct("split_k_atomic[CHUNK=1024]"), 1u) << "392 parts meet in every output";
+  EXPECT_EQ(distinct("fixed_order", "split_k_fixed[CHUNK=1024]"), 1u);
+  EXPECT_GT(distinct("cuda", "split_k_atomic[CHUNK=1024]"), 1u) << "392 parts meet in every output";
 }
 
 TEST_F(GpuProducts, ACapturedRunGivesTheBitsOfALaunchedOne) {
@@ -258,7 +258,7 @@ TEST_F(GpuProducts, ACapturedRunGivesTheBitsOfALaunchedOne) {
   ASSERT_FALSE(proposals->front().unsupported) << proposals->front().unsupported->text;
   for (const auto& algorithm : {proposals->front().algorithm, Algorithm{"cublas", "default", {{"workspace", "4MiB"}}, {}},
                                 Algorithm{"cublas", "default", {{"streams", "4"}, {"workspace", "32MiB"}}, {}}, Algorithm{"fixed_order", "direct", {}, {}},
-                                Algorithm{"cuda", "split_k_fixed[CHUNK=256]", {}, {}}}) {
+                                Algorithm{"fixed_order", "split_k_fixed[CHUNK=256]", {}, {}}}) {
     SCOPED_TRACE(algorithm_id(algorithm));
     auto plan = matmul->find_provider(algorithm.provider)->plan(problem, algorithm, *device_);
     ASSERT_TRUE(plan) << plan.error().text;
@@ -326,7 +326,7 @@ TEST_F(GpuProducts, WhatDoesNotExistIsRefusedWithAReason) {
   for (const auto& algorithm :
        {Algorithm{"cublaslt", "algo9999", {}, {}}, Algorithm{"cublaslt", "algo21[TILE_ID=60000]", {}, {}},
         Algorithm{"cublaslt", "algo21", {{"bytes", "110000:" + std::string(128, '0')}}, {}}, Algorithm{"cublas", "fast", {}, {}},
-        Algorithm{"cuda", "direct", {}, {}}, Algorithm{"fixed_order", "split_k_fixed[CHUNK=256]", {}, {}}, Algorithm{"onednn", "any", {}, {}}}) {
+        Algorithm{"cuda", "direct", {}, {}}, Algorithm{"cuda", "split_k_fixed[CHUNK=256]", {}, {}}, Algorithm{"onednn", "any", {}, {}}}) {
     const auto plan = matmul->find_provider(algorithm.provider)->plan(problem, algorithm, *device_);
     ASSERT_FALSE(plan) << algorithm_id(algorithm);
     EXPECT_EQ(plan.error().text.find('\n'), std::string::npos);

@@ -159,6 +159,23 @@ TEST(Matmul, SplittingChangesBitsAndTheLayoutDoesNot) {
   EXPECT_EQ(digest("split_k_fixed[CHUNK=1024]"), split);
 }
 
+// Parts are alike in both arms: on one thread, which meets them in ascending order, atomics give the fixed order's bits.
+TEST(Matmul, AtomicsDifferInHowPartsMeetAlone) {
+  const auto operation = make_matmul_operation();
+  for (const auto storage : {DataType::f32, DataType::bf16})
+    for (const auto& p : small_problems(storage)) {
+      const auto problem = to_problem(p);
+      const auto digest = [&](const char* provider, const std::string& name) {
+        const auto run = testing::run(*operation, problem, {provider, name, {}, {}}, {}, 1);
+        EXPECT_TRUE(run) << run.error().text;
+        return run ? to_hex(run->digest) : run.error().text;
+      };
+      EXPECT_EQ(digest("openmp", "split_k_atomic[CHUNK=7]"), digest("fixed_order", "split_k_fixed[CHUNK=7]")) << problem_id(problem);
+    }
+  const auto run = testing::run(*operation, to_problem(small_problems()[16]), {"openmp", "split_k_atomic[CHUNK=64]", {}, {}}, {}).value();
+  EXPECT_EQ(run.notes.at("contention"), "5");  // 300 products
+}
+
 TEST(Matmul, ALostPartIsCaught) {
   MatmulProblem p;
   p.mb = 5, p.n = 6, p.k = 1300;

@@ -37,6 +37,27 @@ TEST(GlobalAveragePooling, AgreesWithTheReferenceWithTheSameBitsEverywhere) {
     }
 }
 
+TEST(GlobalAveragePooling, AtomicsAgreeWithTheReferenceAndSayHowManyMeet) {
+  const auto operations = make_pooling_operations();
+  const Algorithm atomic{"openmp", "chunk_atomic", {}, {}};
+  for (const auto& [s, parts] : {std::pair{Size{2, 37, 3, 3}, 1}, {Size{3, 130, 7, 5}, 3}, {Size{1, 20, 50, 50}, 63}})
+    for (const char* layout : layouts) {
+      const Problem problem = global_avg_pool_problem(false, s.n, s.c, s.h, s.w, layout);
+      PlanRunner runner(3);
+      for (auto fill : {InputFill::wide, InputFill::rounding}) {
+        const auto found = runner.verify(*operations[0], problem, atomic, {fill, 5});
+        EXPECT_TRUE(found.passed) << problem_id(problem) << ": " << found.reason;
+      }
+      const auto notes = operations[0]->find_provider("openmp")->plan(problem, atomic, runner.device()).value()->notes();
+      EXPECT_EQ(notes.at("contention"), std::to_string(parts));
+      if (parts > 1) continue;
+      const auto alone = to_hex(runner.digest());  // one part: the fixed order
+      ASSERT_TRUE(runner.verify(*operations[0], problem, {"fixed_order", "lanes", {}, {}}, {InputFill::rounding, 5}).passed);
+      EXPECT_EQ(to_hex(runner.digest()), alone);
+    }
+  EXPECT_EQ(operations[1]->find_provider("openmp"), nullptr);  // backward nothing is added up
+}
+
 // <pool(x), y> = <x, pool'(y)>: the two directions are transposes of each other.
 TEST(GlobalAveragePooling, BackwardIsTheTransposeOfForward) {
   const auto operations = make_pooling_operations();

@@ -41,7 +41,8 @@ TEST(WindowPooling, EveryCpuArmAgreesWithTheReference) {
     for (const Problem& problem : problems_of(op)) {
       ASSERT_TRUE(operation->check(problem)) << problem_id(problem);
       EXPECT_EQ(problem_id(problem_of(parse_window_problem(problem).value())), problem_id(problem));
-      for (const char* provider : {"fixed_order", "onednn"}) {
+      for (const char* provider : {"fixed_order", "openmp", "onednn"}) {
+        if (operation->find_provider(provider) == nullptr) continue;  // forward, nothing meets in atomics
         PlanRunner runner(3);
         const auto offers = operation->find_provider(provider)->offers(problem, runner.device()).value();
         for (const Offer& offer : offers) {
@@ -79,6 +80,34 @@ TEST(WindowPooling, FixedOrderHasTheSameBitsEverywhere) {
         }
       EXPECT_EQ(digests.size(), 1u) << to_text(op) << " " << shape;
     }
+  }
+}
+
+// Scattered on one thread, gradients meet in the order in which the fixed order gathers them.
+TEST(WindowPooling, ScatteringDiffersInHowWindowsMeetAlone) {
+  for (const WindowOp op : {WindowOp::max_backward, WindowOp::average_backward}) {
+    const auto operation = make_window_pooling_operation(op, {});
+    for (const Problem& problem : problems_of(op)) {
+      PlanRunner runner(1);
+      ASSERT_TRUE(runner.verify(*operation, problem, {"fixed_order", "gather", {}, {}}, {}).passed);
+      const auto expected = to_hex(runner.digest());
+      const auto offers = operation->find_provider("openmp")->offers(problem, runner.device()).value();
+      EXPECT_EQ(offers.size(), is_maximum(op) ? 2u : 1u);
+      for (const Offer& offer : offers) {
+        EXPECT_TRUE(runner.verify(*operation, problem, offer.algorithm, {}).passed);
+        EXPECT_EQ(to_hex(runner.digest()), expected) << case_id(problem, offer.algorithm);
+      }
+    }
+    const auto notes = [&](const char* shape) {
+      PlanRunner runner;
+      const Problem problem{std::string(to_text(op)), std::string(shape) + (is_maximum(op) ? "" : "_ip0"), "f32_f32_strict", "nhwc"};
+      return operation->find_provider("openmp")->plan(problem, {"openmp", "scatter", {}, {}}, runner.device()).value()->notes();
+    };
+    EXPECT_EQ(notes(shapes[3]).at("contention"), "9");  // 3x3 windows, stride 1
+    EXPECT_EQ(notes(shapes[0]).at("contention"), "4");
+    EXPECT_FALSE(notes(shapes[0]).contains("cannot_show"));
+    EXPECT_EQ(notes(shapes[2]).at("contention"), "1");
+    EXPECT_TRUE(notes(shapes[2]).contains("cannot_show"));
   }
 }
 
@@ -285,7 +314,7 @@ TEST(WindowPooling, NamesRoundTripAndAbsentOnesSayWhy) {
         const auto parsed = parse_case_id(case_id(problem, offer.algorithm));
         ASSERT_TRUE(parsed) << case_id(problem, offer.algorithm);
         EXPECT_EQ(case_id(parsed->problem, parsed->algorithm), case_id(problem, offer.algorithm));
-        if (provider->name() == "fixed_order" || provider->name() == "onednn") continue;
+        if (provider->name() == "fixed_order" || provider->name() == "openmp" || provider->name() == "onednn") continue;
         EXPECT_EQ(offer.algorithm.name, "any");
         ASSERT_TRUE(offer.unsupported);
         EXPECT_FALSE(provider->plan(problem, offer.algorithm, runner.device()));
