@@ -19,7 +19,7 @@
 #   --sanitizer       runs the device tests once more under compute-sanitizer, where it is found
 #   --plan            prints what is done and what is left, and ends
 #
-# In order: the environment, the device tests, the controls, a smoke sweep with its report, then the phases of a sweep
+# In order: the environment (with what became of atomic additions, where a cuobjdump is), the device tests, the controls, a smoke sweep with its report, then the phases of a sweep
 # until the budget ends. A crash or a hang costs its own phase. DIR gets at most 6 files of at most 15 MiB: state.tar.gz
 # holds what the next call needs, results-*.tar.gz the rest. The bundle is made by scripts/bundle.sh; see docs/gpu.md.
 #
@@ -27,7 +27,7 @@
 # first, nothing failed.
 set -uo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
-for part in bounded state pack tests sweep; do
+for part in bounded state pack sass tests sweep; do
   # shellcheck source=/dev/null
   source "$detbench_root/scripts/gpu_check/$part.sh"
 done
@@ -207,6 +207,7 @@ mkdir -p env
 run_bounded 30 2 env/env.txt "$detbench" env
 run_bounded 30 2 env/env.json "$detbench" env --json
 { uname -srm && ldd --version | head -n 1 && nproc && free -m | head -n 2 && ldd "$detbench"; } >env/machine.txt 2>&1
+read_atomics
 if command -v nvidia-smi >/dev/null; then
   run_bounded 20 2 env/nvidia-smi.txt nvidia-smi
   run_bounded 20 2 env/nvidia-smi-q.txt nvidia-smi -q

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "bench/core/random.hpp"
+#include "kernels/device/atomic_lowering.hpp"
 #include "kernels/tensor/compare.hpp"
 
 namespace detbench {
@@ -159,6 +160,7 @@ Result<std::unique_ptr<PreparedOp>> PreparedOp::make(const Operation& operation,
   if (!bound) return tl::unexpected(bound.error());
   op->op_ = std::move(*bound);
   op->notes_ = op->plan_->notes();
+  if (auto lowering = atomic_lowering_note(problem, algorithm, device)) op->notes_.emplace("atomic_lowering", std::move(*lowering));
   return op;
 }
 

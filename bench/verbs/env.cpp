@@ -1,14 +1,17 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
 
 #include "bench/records/manifest.hpp"
+#include "bench/records/record.hpp"
 #include "bench/suites/registry.hpp"
 #include "bench/verbs/verbs.hpp"
 #include "bench/workers/channel.hpp"
 #include "kernels/cublas/environment.hpp"
 #include "kernels/cublas/version.hpp"
 #include "kernels/cudnn/version.hpp"
+#include "kernels/device/atomic_lowering.hpp"
 
 namespace detbench {
 namespace {
@@ -26,6 +29,45 @@ void print_object(const Json& object, const std::string& indent) {
   }
 }
 
+/// A line per type, a column per target.
+void print_lowerings(const std::vector<AtomicLowering>& all) {
+  std::vector<std::string> targets;
+  for (const auto& lowering : all)
+    if (std::find(targets.begin(), targets.end(), lowering.target) == targets.end()) targets.push_back(lowering.target);
+  if (targets.empty()) {
+    fmt::print("  no probe of an atomic addition was found\n");
+    return;
+  }
+  fmt::print("  {:<8}", "");
+  for (const auto& target : targets) fmt::print("{:<10}", target);
+  fmt::print("\n");
+  for (const auto type : all_atomic_types) {
+    fmt::print("  {:<8}", to_text(type));
+    for (const auto& target : targets) {
+      const auto* found = find_lowering(all, type, target);
+      fmt::print("{:<10}", !found ? "-" : found->lowering == Lowering::cas_loop ? "cas loop" : to_text(found->lowering));
+    }
+    fmt::print("\n");
+  }
+}
+
+/// The lines `atomic_additions` of env: of this build, or of a disassembly.
+Status print_atomic_additions(const std::string& sass_file) {
+  if (sass_file.empty()) {
+    fmt::print("atomic_additions (host: its code; sm_NN: PTX, which leaves 16-bit scalars open; --sass FILE reads a disassembly)\n");
+    print_lowerings(build_atomic_lowerings());
+    return {};
+  }
+  auto text = read_whole_file(sass_file);
+  if (!text) return tl::unexpected(text.error());
+  const auto all = read_sass(*text);
+  if (all.empty()) return invalid_input(sass_file + " holds no probe of an atomic addition; make it with: cuobjdump -sass PROGRAM > FILE");
+  fmt::print("atomic_additions (SASS of {})\n", sass_file);
+  print_lowerings(all);
+  for (const auto& lowering : all) fmt::print("  {}\n", in_words(lowering));
+  return {};
+}
+
 }  // namespace
 
 Verb add_env_verb(CLI::App& program) {
@@ -33,7 +75,13 @@ Verb add_env_verb(CLI::App& program) {
   app->footer("Example: detbench env --json | python3 -m json.tool");
   auto json = std::make_shared<bool>(false);
   app->add_flag("--json", *json, "print the manifest as JSON, as it stands in result files");
-  return [json] {
+  auto sass = std::make_shared<std::string>();
+  app->add_option("--sass", *sass, "read what became of atomic additions from a disassembly (cuobjdump -sass PROGRAM > FILE), and print that alone");
+  return [json, sass] {
+    if (!sass->empty()) {
+      const auto printed = print_atomic_additions(*sass);
+      return printed ? exit_ok : fail(printed.error());
+    }
     const auto gpu = describe_gpu();
     auto manifest = make_manifest(library_versions(), gpu ? "cuda" : "cpu", available_cores(), gpu.value_or(Json()));
     if (*json) {
@@ -50,6 +98,7 @@ Verb add_env_verb(CLI::App& program) {
     fmt::print("{:<24} {}\n", "cudnn", cudnn ? *cudnn : cudnn.error().text);
     const auto cublas = cublas_version();
     fmt::print("{:<24} {}\n", "cublas", cublas ? *cublas : cublas.error().text);
+    if (const auto printed = print_atomic_additions(""); !printed) return fail(printed.error());
     auto warnings = machine_warnings();
     if (const auto clean = check_cublas_environment(); !clean) warnings.push_back({clean.error().text, "unset it"});
     for (const auto& warning : warnings) fmt::print("warning: {}\n  remedy: {}\n", warning.text, warning.remedy);
