@@ -77,7 +77,7 @@ Verb add_env_verb(CLI::App& program) {
   app->add_flag("--json", *json, "print the manifest as JSON, as it stands in result files");
   auto sass = std::make_shared<std::string>();
   app->add_option("--sass", *sass, "read what became of atomic additions from a disassembly (cuobjdump -sass PROGRAM > FILE), and print that alone");
-  return [json, sass] {
+  return [json, sass]() -> int {
     if (!sass->empty()) {
       const auto printed = print_atomic_additions(*sass);
       return printed ? exit_ok : fail(printed.error());
