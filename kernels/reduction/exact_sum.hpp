@@ -8,16 +8,17 @@
 
 namespace detbench::reduction {
 
-/// One thread's superaccumulator for sums in T.
-template <class T>
+/// One thread's superaccumulator for the summands of a source.
+template <class Source>
 class ExactSum {
  public:
-  using Slots = Superaccumulator<T>;
+  using Register = register_of<Source>;
+  using Slots = Superaccumulator<Register>;
 
-  /// n elements, each by integer arithmetic alone, whatever their exponents.
-  void add_each(const T* x, std::int64_t n);
-  /// n elements, window by window (window.hpp), with `isa`; the state stands for the same number as after add_each.
-  void add_windows(const T* x, std::int64_t n, Isa isa);
+  /// n summands, each by integer arithmetic alone, whatever their exponents.
+  void add_each(const Source& source, std::int64_t n);
+  /// n summands, window by window (window.hpp), with `isa`; the state stands for the same number as after add_each.
+  void add_windows(const Source& source, std::int64_t n, Isa isa);
 
   /// Adds this state to shared slots by atomic integer additions: the order of joining is free.
   void join_into(std::int64_t* shared);
@@ -29,11 +30,15 @@ class ExactSum {
   };
   template <class V>
   void deposit_one(V value) {
-    deposit<T>(value, AddToSlot{slots_});
-    if (++deposits_ == Slots::deposits_before_carry) carry();
+    deposit<Register>(value, AddToSlot{slots_});
+    count_deposits(1);
   }
-  void add_binned(const T* x, std::int64_t n);
-  void add_window(const T* x, Isa isa);
+  void count_deposits(int count) {
+    deposits_ += count;
+    if (deposits_ >= Slots::deposits_before_carry - 1) carry();
+  }
+  void add_binned(const Source& source, std::int64_t n);
+  void add_window(const Source& source, Isa isa);
   void carry();
 
   std::int64_t slots_[Slots::slots] = {};

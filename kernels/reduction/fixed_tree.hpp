@@ -10,10 +10,15 @@
 //
 // What is missing (beyond the end of the vector) counts as -0.0, the one value that leaves every other unchanged when
 // added to it, -0.0 included: padding cannot show in the bits.
+//
+// `kahan`, `neumaier` and `f64_accumulator` have the same chunks, lanes and trees; what a lane keeps and what its node is
+// stands in lane_accumulators.hpp. A compensated lane stops at its last element instead of adding -0.0: Kahan's sum would
+// apply a loss that is still open.
 #pragma once
 
 #include <cstdint>
 
+#include "kernels/reduction/lane_accumulators.hpp"
 #include "kernels/tensor/host_device.hpp"
 
 namespace detbench::reduction {
@@ -29,12 +34,6 @@ DETBENCH_HOST_DEVICE constexpr std::int64_t chunk_count(std::int64_t n) {
 /// Where row r of virtual lane l of a chunk lies.
 DETBENCH_HOST_DEVICE constexpr std::int64_t element_index(std::int64_t chunk, int row, int lane) {
   return chunk * chunk_elements + std::int64_t{row} * lane_count + lane;
-}
-
-/// The identity of addition, see above.
-template <class T>
-DETBENCH_HOST_DEVICE constexpr T absent_value() {
-  return -T(0);
 }
 
 /// NaN is the one result whose bits IEEE leaves open: x86 keeps a payload or makes a negative one, a GPU makes
@@ -93,6 +92,7 @@ class PairJoiner {
     }
     return sum;
   }
+  DETBENCH_HOST_DEVICE bool empty() const { return count_ == 0; }
 
  private:
   std::uint64_t count_ = 0;
@@ -141,6 +141,31 @@ DETBENCH_HOST_DEVICE inline void sum_owned_lanes(std::int64_t chunk, int first_l
 #pragma unroll
 #endif
       for (int i = 0; i < lanes_per_thread; ++i) sums[i] += values[row][i];
+  }
+}
+
+/// The same for any lane of lane_accumulators.hpp: `load(index, values)` as above with Lane::Summand values, of which those
+/// at or beyond `end` are not added.
+template <class Lane, class Load>
+DETBENCH_HOST_DEVICE inline void fill_owned_lanes(std::int64_t chunk, int first_lane, std::int64_t end, Load&& load,
+                                                  Lane (&lanes)[lanes_per_thread]) {
+  constexpr int batch = 8;
+  const bool whole = (chunk + 1) * chunk_elements <= end;
+  for (int first = 0; first < chunk_rows; first += batch) {
+    typename Lane::Summand values[batch][lanes_per_thread];
+#ifdef __CUDA_ARCH__
+#pragma unroll
+#endif
+    for (int row = 0; row < batch; ++row) load(element_index(chunk, first + row, first_lane), values[row]);
+#ifdef __CUDA_ARCH__
+#pragma unroll
+#endif
+    for (int row = 0; row < batch; ++row)
+#ifdef __CUDA_ARCH__
+#pragma unroll
+#endif
+      for (int i = 0; i < lanes_per_thread; ++i)
+        if (whole || element_index(chunk, first + row, first_lane) + i < end) lanes[i].add(values[row][i]);
   }
 }
 

@@ -10,7 +10,9 @@ namespace {
 
 bool runs_here([[maybe_unused]] Isa isa) {
 #if defined(__x86_64__)
-  if (isa == Isa::avx2) return instruction_level_cap() >= 1 && __builtin_cpu_supports("avx2");
+  if (isa == Isa::avx2)
+    return instruction_level_cap() >= 1 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("f16c");
   if (isa == Isa::avx512)
     return instruction_level_cap() >= 2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "kernels/reduction/fixed_tree.hpp"
-#include "kernels/reduction/simd.hpp"
+#include "kernels/reduction/summand_vectors.hpp"
 
 // Vectors wider than the baseline's registers are passed between inlined functions only, never through a call.
 #pragma GCC diagnostic ignored "-Wpsabi"
@@ -11,18 +11,16 @@
 namespace detbench::reduction {
 namespace {
 
-/// Adds whole rows of 64 elements to as many lanes as `sums` holds, those from the row's element `x` on.
-template <class T, class Sum, int Bytes, int Vectors>
-DETBENCH_INLINE void add_rows(const T* x, std::int64_t rows, typename Simd<Sum, Bytes>::Vector (&sums)[Vectors]) {
-  using V = Simd<Sum, Bytes>;
-  for (std::int64_t row = 0; row < rows; ++row, x += lane_count) {
+/// Adds whole rows of 64 summands to as many lanes as `sums` holds, those from the row's summand `first` on.
+template <class Source, int Bytes, int Vectors>
+DETBENCH_INLINE void add_rows(const Source& source, std::int64_t first, std::int64_t rows,
+                              typename Simd<typename Source::Accumulator, Bytes>::Vector (&sums)[Vectors]) {
+  using V = Simd<typename Source::Accumulator, Bytes>;
+  for (std::int64_t row = 0; row < rows; ++row, first += lane_count) {
 #pragma GCC unroll 8
     for (int v = 0; v < Vectors; ++v) {
       typename V::Vector value;
-      if constexpr (sizeof(T) == sizeof(Sum))
-        V::load(value, x + v * V::width);
-      else
-        widen<Bytes>(value, x + v * V::width);
+      load_summands<Bytes>(value, source, first + v * V::width);
       sums[v] += value;
     }
   }
@@ -44,8 +42,9 @@ DETBENCH_INLINE Sum fold_vectors(typename Simd<Sum, Bytes>::Vector (&sums)[Vecto
   return lanes[0];
 }
 
-template <class T, class Sum, int Bytes>
-DETBENCH_INLINE Sum sum_body(const T* x, std::int64_t n) {
+template <class Source, int Bytes>
+DETBENCH_INLINE typename Source::Accumulator sum_body(const Source& source, std::int64_t n) {
+  using Sum = typename Source::Accumulator;
   using V = Simd<Sum, Bytes>;
   // Registers hold at most 8 vectors of sums; a narrow instruction set takes the lanes in several passes over the rows,
   // which a lane cannot notice.
@@ -56,7 +55,7 @@ DETBENCH_INLINE Sum sum_body(const T* x, std::int64_t n) {
     if (n % lane_count == 0) {  // the common case never leaves the registers
 #pragma GCC unroll 8
       for (auto& sum : sums) sum = -typename V::Vector{};  // absent_value() in every lane
-      add_rows<T, Sum, Bytes>(x, rows, sums);
+      add_rows<Source, Bytes>(source, 0, rows, sums);
       return fold_vectors<Sum, Bytes>(sums);
     }
   }
@@ -64,117 +63,40 @@ DETBENCH_INLINE Sum sum_body(const T* x, std::int64_t n) {
   for (int first = 0; first < lane_count; first += vectors * V::width) {
 #pragma GCC unroll 8
     for (auto& sum : sums) sum = -typename V::Vector{};
-    add_rows<T, Sum, Bytes>(x + first, rows, sums);
+    add_rows<Source, Bytes>(source, first, rows, sums);
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v) V::store(lanes + first + v * V::width, sums[v]);
   }
   // What is left of the last row; lanes without an element keep their sum, as if -0.0 were added.
-  for (std::int64_t i = rows * lane_count; i < n; ++i) lanes[i % lane_count] += static_cast<Sum>(x[i]);
+  for (std::int64_t i = rows * lane_count; i < n; ++i) lanes[i % lane_count] += source.at(i);
   return fold_lanes(lanes);
 }
 
-/// Four vectors of sums and four of losses at a time.
-template <class T, int Bytes>
-DETBENCH_INLINE double kahan_body(const T* x, std::int64_t n) {
-  using V = Simd<T, Bytes>;
-  constexpr int vectors = std::min(4, lane_count / V::width);
-  alignas(64) T sums[lane_count], losses[lane_count];
-  const std::int64_t rows = n / lane_count;
-  for (int first = 0; first < lane_count; first += vectors * V::width) {
-    typename V::Vector sum[vectors], loss[vectors];
-#pragma GCC unroll 4
-    for (int v = 0; v < vectors; ++v) sum[v] = loss[v] = typename V::Vector{};
-    for (std::int64_t row = 0; row < rows; ++row) {
-#pragma GCC unroll 4
-      for (int v = 0; v < vectors; ++v) {
-        typename V::Vector value;
-        V::load(value, x + row * lane_count + first + v * V::width);
-        value -= loss[v];
-        const typename V::Vector total = sum[v] + value;
-        loss[v] = (total - sum[v]) - value;
-        sum[v] = total;
-      }
-    }
-#pragma GCC unroll 4
-    for (int v = 0; v < vectors; ++v) {
-      V::store(sums + first + v * V::width, sum[v]);
-      V::store(losses + first + v * V::width, loss[v]);
-    }
-  }
-  for (std::int64_t i = rows * lane_count; i < n; ++i) {
-    T& sum = sums[i % lane_count];
-    T& loss = losses[i % lane_count];
-    const T value = x[i] - loss, total = sum + value;
-    loss = (total - sum) - value;
-    sum = total;
-  }
-  double lanes[lane_count];
-  for (int lane = 0; lane < lane_count; ++lane)
-    lanes[lane] = static_cast<double>(sums[lane]) - static_cast<double>(losses[lane]);
-  return fold_lanes(lanes);
+template <class Source>
+typename Source::Accumulator sum_baseline(const Source& source, std::int64_t n) {
+  return sum_body<Source, 16>(source, n);
 }
-
-template <class T>
-T sum_baseline(const T* x, std::int64_t n) {
-  return sum_body<T, T, 16>(x, n);
+template <class Source>
+DETBENCH_TARGET_AVX2 typename Source::Accumulator sum_avx2(const Source& source, std::int64_t n) {
+  return sum_body<Source, 32>(source, n);
 }
-template <class T>
-DETBENCH_TARGET_AVX2 T sum_avx2(const T* x, std::int64_t n) {
-  return sum_body<T, T, 32>(x, n);
-}
-template <class T>
-DETBENCH_TARGET_AVX512 T sum_avx512(const T* x, std::int64_t n) {
-  return sum_body<T, T, 64>(x, n);
-}
-
-double f64_baseline(const float* x, std::int64_t n) { return sum_body<float, double, 16>(x, n); }
-DETBENCH_TARGET_AVX2 double f64_avx2(const float* x, std::int64_t n) { return sum_body<float, double, 32>(x, n); }
-DETBENCH_TARGET_AVX512 double f64_avx512(const float* x, std::int64_t n) { return sum_body<float, double, 64>(x, n); }
-
-template <class T>
-double kahan_baseline(const T* x, std::int64_t n) {
-  return kahan_body<T, 16>(x, n);
-}
-template <class T>
-DETBENCH_TARGET_AVX2 double kahan_avx2(const T* x, std::int64_t n) {
-  return kahan_body<T, 32>(x, n);
-}
-template <class T>
-DETBENCH_TARGET_AVX512 double kahan_avx512(const T* x, std::int64_t n) {
-  return kahan_body<T, 64>(x, n);
+template <class Source>
+DETBENCH_TARGET_AVX512 typename Source::Accumulator sum_avx512(const Source& source, std::int64_t n) {
+  return sum_body<Source, 64>(source, n);
 }
 
 }  // namespace
 
-template <class T>
-T lane_sum(const T* x, std::int64_t n, Isa isa) {
+template <class Source>
+typename Source::Accumulator lane_sum(const Source& source, std::int64_t n, Isa isa) {
   switch (isa) {
-    case Isa::avx512: return sum_avx512(x, n);
-    case Isa::avx2: return sum_avx2(x, n);
-    default: return sum_baseline(x, n);
+    case Isa::avx512: return sum_avx512(source, n);
+    case Isa::avx2: return sum_avx2(source, n);
+    default: return sum_baseline(source, n);
   }
 }
 
-double lane_sum_in_f64(const float* x, std::int64_t n, Isa isa) {
-  switch (isa) {
-    case Isa::avx512: return f64_avx512(x, n);
-    case Isa::avx2: return f64_avx2(x, n);
-    default: return f64_baseline(x, n);
-  }
-}
-
-template <class T>
-double lane_sum_kahan(const T* x, std::int64_t n, Isa isa) {
-  switch (isa) {
-    case Isa::avx512: return kahan_avx512(x, n);
-    case Isa::avx2: return kahan_avx2(x, n);
-    default: return kahan_baseline(x, n);
-  }
-}
-
-template float lane_sum<float>(const float*, std::int64_t, Isa);
-template double lane_sum<double>(const double*, std::int64_t, Isa);
-template double lane_sum_kahan<float>(const float*, std::int64_t, Isa);
-template double lane_sum_kahan<double>(const double*, std::int64_t, Isa);
+#define DETBENCH_LANE_SUM(Source) template Source::Accumulator lane_sum<Source>(const Source&, std::int64_t, Isa);
+DETBENCH_FOR_EACH_SOURCE(DETBENCH_LANE_SUM)
 
 }  // namespace detbench::reduction

@@ -1,72 +1,102 @@
+#include "kernels/reduction/cuda_sums.hpp"
 #include "kernels/reduction/sum.hpp"
-
 #include "kernels/reduction/sum_problem.hpp"
 #include "kernels/reduction/sums_reference.hpp"
 
 namespace detbench {
 namespace {
 
+using reduction::Elements;
+using reduction::Products;
+using reduction::ReferenceSum;
 using reduction::SumProblem;
 
-template <class T>
-Result<std::unique_ptr<Reference>> reference_for(const SumProblem& sum, const Inputs& inputs, const FillSpec& fill) {
-  const auto values = reduction::filled<T>(sum.type, sum.n, fill);
-  if (!values) return tl::unexpected(values.error());
-  reduction::ReferenceSum total;
-  for (T value : *values) total.add(value);
-  return reduction::make_sums_reference(inputs, sum.type, {total});
+/// An input tensor as the operation fills it, in host memory.
+template <class S>
+Result<std::vector<S>> input_values(const SumProblem& sum, const char* role, const Inputs& inputs) {
+  const auto fill = reduction::sum_fill(sum, role, inputs);
+  if (!fill) return tl::unexpected(fill.error());
+  return reduction::filled<S>(sum.stored, sum.n, *fill);
 }
 
+template <class S>
+Result<ReferenceSum> exact_sum(Elements<S>*, const SumProblem& sum, const Inputs& inputs) {
+  const auto x = input_values<S>(sum, "src", inputs);
+  if (!x) return tl::unexpected(x.error());
+  ReferenceSum total;
+  for (const S& value : *x) total.add(reduction::widened(value));
+  return total;
+}
+
+template <class S>
+Result<ReferenceSum> exact_sum(Products<S>*, const SumProblem& sum, const Inputs& inputs) {
+  const auto x = input_values<S>(sum, "x", inputs), y = input_values<S>(sum, "y", inputs);
+  if (!x) return tl::unexpected(x.error());
+  if (!y) return tl::unexpected(y.error());
+  ReferenceSum total;
+  for (std::size_t i = 0; i < x->size(); ++i)
+    total.add(static_cast<long double>(reduction::widened((*x)[i])) * reduction::widened((*y)[i]));
+  return total;
+}
+
+/// `sum` and `dot` have the same ladder of strategies.
 class SumOperation final : public Operation {
  public:
-  SumOperation() {
+  explicit SumOperation(bool is_dot) : is_dot_(is_dot) {
     providers_.push_back(reduction::make_openmp_sums());
     providers_.push_back(reduction::make_fixed_order_sums());
     providers_.push_back(reduction::make_order_independent_sums());
     providers_.push_back(reduction::make_tbb_sums());
     providers_.push_back(reduction::make_stdpar_sums());
+    providers_.push_back(reduction::make_openblas_sums());
     providers_.push_back(reduction::make_cuda_atomic_sums());
-    providers_.push_back(reduction::make_cuda_fixed_sums());
     providers_.push_back(reduction::make_cub_sums());
   }
 
-  std::string_view op() const override { return "sum"; }
+  std::string_view op() const override { return is_dot_ ? "dot" : "sum"; }
 
   Status check(const Problem& problem) const override {
-    if (const auto sum = reduction::parse_sum(problem); !sum) return tl::unexpected(sum.error());
+    if (const auto sum = parse(problem); !sum) return tl::unexpected(sum.error());
     return {};
   }
 
   Cost cost(const Problem& problem) const override {
-    const auto sum = reduction::parse_sum(problem);
+    const auto sum = parse(problem);
     if (!sum) return {};
-    const double n = static_cast<double>(sum->n);
-    return {n - 1, (n + 1) * static_cast<double>(size_of(sum->type))};
+    const double n = static_cast<double>(sum->n), operands = is_dot_ ? 2 : 1;
+    return {is_dot_ ? 2 * n - 1 : n - 1,
+            operands * n * static_cast<double>(size_of(sum->stored)) + static_cast<double>(size_of(sum->accumulator))};
   }
 
   const std::vector<std::unique_ptr<Provider>>& providers() const override { return providers_; }
 
   Result<FillSpec> fill(const Problem& problem, const TensorSpec& input, const Inputs& inputs) const override {
-    const auto sum = reduction::parse_sum(problem);
+    const auto sum = parse(problem);
     if (!sum) return tl::unexpected(sum.error());
-    if (input.role != "src") return invalid_input("a sum has no input '" + input.role + "'; it has src");
-    return reduction::summand_fill(inputs, "sum/src", sum->type, sum->n);
+    return reduction::sum_fill(*sum, input.role, inputs);
   }
 
   Result<std::unique_ptr<Reference>> reference(const Problem& problem, const Inputs& inputs) const override {
-    const auto sum = reduction::parse_sum(problem);
+    const auto sum = parse(problem);
     if (!sum) return tl::unexpected(sum.error());
-    const FillSpec fill = reduction::summand_fill(inputs, "sum/src", sum->type, sum->n);
-    return sum->type == DataType::f64 ? reference_for<double>(*sum, inputs, fill)
-                                      : reference_for<float>(*sum, inputs, fill);
+    const auto total = reduction::with_source(*sum, [&](auto* source) { return exact_sum(source, *sum, inputs); });
+    if (!total) return tl::unexpected(total.error());
+    return reduction::make_sums_reference(inputs, sum->accumulator, {*total});
   }
 
  private:
+  Result<SumProblem> parse(const Problem& problem) const {
+    if (problem.op != op()) return invalid_input("'" + problem.op.substr(0, 60) + "' is not the operation " + std::string(op()));
+    return reduction::parse_sum(problem);
+  }
+
+  bool is_dot_;
   std::vector<std::unique_ptr<Provider>> providers_;
 };
 
 }  // namespace
 
-std::unique_ptr<Operation> make_sum_operation() { return std::make_unique<SumOperation>(); }
+std::unique_ptr<Operation> make_sum_operation() { return std::make_unique<SumOperation>(false); }
+std::unique_ptr<Operation> make_dot_operation() { return std::make_unique<SumOperation>(true); }
 
 }  // namespace detbench

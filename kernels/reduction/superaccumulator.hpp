@@ -10,6 +10,7 @@
 
 #include <cstdint>
 
+#include "kernels/reduction/summands.hpp"
 #include "kernels/tensor/host_device.hpp"
 
 namespace detbench::reduction {
@@ -20,22 +21,58 @@ template <>
 struct FloatFormat<float> {
   using Bits = std::uint32_t;
   static constexpr int fraction_bits = 23, exponent_bits = 8, bias = 127;
-  /// Limb 0 has unit 2^-160, below the smallest denormal, 2^-149. 12 limbs reach 2^224: room for 2^40 times 2^128, a
-  /// sign, and carries.
-  static constexpr int unit_exponent = -160, limbs = 12;
 };
 template <>
 struct FloatFormat<double> {
   using Bits = std::uint64_t;
   static constexpr int fraction_bits = 52, exponent_bits = 11, bias = 1023;
-  /// Unit 2^-1088 below 2^-1074; 70 limbs reach 2^1152.
-  static constexpr int unit_exponent = -1088, limbs = 70;
 };
 
-/// Slots of an accumulator for sums in T: the limbs, then counters of what has no place in a fixed-point number.
+template <>
+struct FloatFormat<F16Bits> {
+  using Bits = std::uint16_t;
+  static constexpr int fraction_bits = 10, exponent_bits = 5, bias = 15;
+};
+template <>
+struct FloatFormat<Bf16Bits> {
+  using Bits = std::uint16_t;
+  static constexpr int fraction_bits = 7, exponent_bits = 8, bias = 127;
+};
+
+/// Exact products of two T: what a dot product adds up. Stands where a type of summands is named.
 template <class T>
+struct ExactProduct {};
+
+/// How wide an accumulator for summands of type R is: limb 0 has unit 2^unit_exponent, and all limbs together leave room for
+/// 2^40 of the largest summands, a sign, and carries. `Rounded` is the type of the result.
+template <class R>
+struct RegisterFormat;
+template <>
+struct RegisterFormat<float> {  // denormals from 2^-149, 12 limbs reach 2^224
+  using Rounded = float;
+  static constexpr int unit_exponent = -160, limbs = 12;
+};
+template <>
+struct RegisterFormat<double> {  // from 2^-1074; 70 limbs reach 2^1152
+  using Rounded = double;
+  static constexpr int unit_exponent = -1088, limbs = 70;
+};
+template <>
+struct RegisterFormat<ExactProduct<float>> {  // from 2^-298 (bf16 from 2^-266), below 2^256; 20 limbs reach 2^320
+  using Rounded = float;
+  static constexpr int unit_exponent = -320, limbs = 20;
+};
+template <>
+struct RegisterFormat<ExactProduct<double>> {  // from 2^-2148, below 2^2048; 134 limbs reach 2^2112
+  using Rounded = double;
+  static constexpr int unit_exponent = -2176, limbs = 134;
+};
+
+/// Slots of an accumulator for summands R: the limbs, then counters of what has no place in a fixed-point number.
+template <class R>
 struct Superaccumulator {
-  using Format = FloatFormat<T>;
+  using Format = RegisterFormat<R>;
+  using Rounded = typename Format::Rounded;
   static constexpr int limbs = Format::limbs;
   static constexpr int nan_slot = limbs;
   static constexpr int positive_infinity_slot = limbs + 1;
@@ -44,7 +81,7 @@ struct Superaccumulator {
   /// section 6.3, applied to the whole sum).
   static constexpr int not_negative_zero_slot = limbs + 3;
   static constexpr int slots = limbs + 4;
-  /// One deposit adds less than 2^32 to a limb, so this many fit before carries must move.
+  /// One deposit adds less than 2^32 to a limb so this many fit before carries must move.
   static constexpr std::int64_t deposits_before_carry = std::int64_t{1} << 30;
 };
 
@@ -76,20 +113,20 @@ DETBENCH_HOST_DEVICE inline void add_digits(std::uint64_t significand, int posit
   if (third != 0) add(limb + 2, negative ? -third : third);
 }
 
-/// Where the last place of a float with this biased exponent lies in the accumulator of a sum in T; V as below.
-template <class T, class V = T>
+/// Where the last place of a V with this biased exponent lies in the accumulator of summands R; V as below.
+template <class R, class V = R>
 DETBENCH_HOST_DEVICE constexpr int last_place(int biased_exponent) {
   return (biased_exponent != 0 ? biased_exponent : 1) - FloatFormat<V>::bias - FloatFormat<V>::fraction_bits -
-         FloatFormat<T>::unit_exponent;
+         RegisterFormat<R>::unit_exponent;
 }
 
-/// Adds `value` exactly to the accumulator of a sum in T: `add(slot, amount)` is called for each slot it touches.
-/// V is T itself, or double for partial sums that are whole multiples of T's smallest denormal. Zeros touch nothing;
-/// not_negative_zero_slot is the caller's, who often knows it for many summands at once.
-template <class T, class V, class Add>
+/// Adds `value` exactly to the accumulator of summands R: `add(slot, amount)` is called for each slot it touches.
+/// V is R itself, or double for products of f32 and for partial sums that are whole multiples of the smallest summand.
+/// Zeros touch nothing; not_negative_zero_slot is the caller's, who often knows it for many summands at once.
+template <class R, class V, class Add>
 DETBENCH_HOST_DEVICE inline void deposit(V value, Add&& add) {
   using Source = FloatFormat<V>;
-  using Slots = Superaccumulator<T>;
+  using Slots = Superaccumulator<R>;
   const auto bits = bits_of(value);
   const bool negative = bits >> (sizeof(V) * 8 - 1) != 0;
   const auto fraction_mask = (typename Source::Bits{1} << Source::fraction_bits) - 1;
@@ -104,7 +141,66 @@ DETBENCH_HOST_DEVICE inline void deposit(V value, Add&& add) {
     return;
   }
   if (exponent != 0) significand |= std::uint64_t{1} << Source::fraction_bits;
-  add_digits(significand, last_place<T, V>(exponent), negative, add);
+  add_digits(significand, last_place<R, V>(exponent), negative, add);
+}
+
+/// Adds x * y exactly, a number of 106 bits, whatever over- or underflows in double. Counts as two deposits.
+template <class Add>
+DETBENCH_HOST_DEVICE inline void deposit_product(double x, double y, Add&& add) {
+  using Slots = Superaccumulator<ExactProduct<double>>;
+  constexpr int bias = FloatFormat<double>::bias, fraction_bits = FloatFormat<double>::fraction_bits, beyond = 2 * bias + 1;
+  const std::uint64_t x_bits = bits_of(x), y_bits = bits_of(y), fraction_mask = (std::uint64_t{1} << fraction_bits) - 1;
+  const int x_exponent = static_cast<int>(x_bits >> fraction_bits) & beyond;
+  const int y_exponent = static_cast<int>(y_bits >> fraction_bits) & beyond;
+  const bool negative = (x_bits ^ y_bits) >> 63 != 0;
+  if (x_exponent == beyond || y_exponent == beyond) {
+    const bool nan = x != x || y != y || x == 0 || y == 0;  // infinity * 0 is none
+    add(nan ? Slots::nan_slot : negative ? Slots::negative_infinity_slot : Slots::positive_infinity_slot, std::int64_t{1});
+    return;
+  }
+  const std::uint64_t a = (x_bits & fraction_mask) | static_cast<std::uint64_t>(x_exponent != 0) << fraction_bits;
+  const std::uint64_t b = (y_bits & fraction_mask) | static_cast<std::uint64_t>(y_exponent != 0) << fraction_bits;
+  // a * b by halves of 32 bits, then cut into 62 bits and the 44 above them.
+  const std::uint64_t a_low = a & 0xFFFFFFFFu, a_high = a >> 32, b_low = b & 0xFFFFFFFFu, b_high = b >> 32;
+  const std::uint64_t low = a_low * b_low;
+  const std::uint64_t middle = a_high * b_low + a_low * b_high + (low >> 32);  // below 3 * 2^53
+  const std::uint64_t top = a_high * b_high + (middle >> 32), bottom = middle << 32 | (low & 0xFFFFFFFFu);
+  const int position = (x_exponent != 0 ? x_exponent : 1) + (y_exponent != 0 ? y_exponent : 1) -
+                       2 * (bias + fraction_bits) - RegisterFormat<ExactProduct<double>>::unit_exponent;
+  add_digits(bottom & ((std::uint64_t{1} << 62) - 1), position, negative, add);
+  add_digits(top << 2 | bottom >> 62, position + 62, negative, add);
+}
+
+/// The type of summands that a source's accumulator is made for.
+template <class Source>
+struct RegisterOf;
+template <class S>
+struct RegisterOf<Elements<S>> {
+  using Type = typename Elements<S>::Accumulator;
+};
+template <class S>
+struct RegisterOf<Products<S>> {
+  using Type = ExactProduct<typename Products<S>::Accumulator>;
+};
+template <class Source>
+using register_of = typename RegisterOf<Source>::Type;
+
+/// Adds summand i of a source exactly (f32 and 16-bit summands, wide, as double), two deposits at most, and says whether it
+/// is other than -0.0.
+template <class Source, class Add>
+DETBENCH_HOST_DEVICE inline bool deposit_summand(const Source& source, std::int64_t i, Add&& add) {
+  if constexpr (has_wide<Source>) {
+    const double value = source.wide(i);
+    deposit<register_of<Source>>(value, add);
+    return bits_of(value) != std::uint64_t{1} << 63;
+  } else if constexpr (Source::is_product) {
+    const double x = source.x[i], y = source.y[i];
+    deposit_product(x, y, add);
+    return (x != 0 && y != 0) || (bits_of(x) ^ bits_of(y)) >> 63 == 0;
+  } else {
+    deposit<register_of<Source>>(source.x[i], add);
+    return bits_of(source.x[i]) != std::uint64_t{1} << 63;
+  }
 }
 
 /// Moves carries up: limbs below the last become digits in [0, 2^32), the last keeps the sign. The value stays.
@@ -118,12 +214,12 @@ DETBENCH_HOST_DEVICE inline void carry_limbs(std::int64_t* limbs, int count) {
   limbs[count - 1] += carry;
 }
 
-/// The accumulator's value rounded once to T, nearest even: denormals and overflow to infinity as IEEE 754 asks. An
-/// infinity of one sign wins over finite summands; both signs, or any NaN, give the positive quiet NaN.
+/// The accumulator's value rounded once to T (R's result type), nearest even: denormals and overflow to infinity as
+/// IEEE 754 asks. An infinity of one sign wins over finite summands; both signs, or any NaN, give the positive quiet NaN.
 /// Changes the limbs (carries move).
-template <class T>
+template <class R, class T = typename RegisterFormat<R>::Rounded>
 DETBENCH_HOST_DEVICE inline T rounded_sum(std::int64_t* slots) {
-  using Slots = Superaccumulator<T>;
+  using Slots = Superaccumulator<R>;
   using Format = FloatFormat<T>;
   using Bits = typename Format::Bits;
   constexpr int fraction_bits = Format::fraction_bits;
@@ -150,7 +246,7 @@ DETBENCH_HOST_DEVICE inline T rounded_sum(std::int64_t* slots) {
   for (std::uint64_t digit = static_cast<std::uint64_t>(slots[top]); digit != 0; digit >>= 1) ++leading;
 
   // The lowest position that the result keeps: a denormal keeps what lies at or above the smallest denormal's.
-  constexpr int smallest = 1 - Format::bias - fraction_bits - Format::unit_exponent;
+  constexpr int smallest = 1 - Format::bias - fraction_bits - RegisterFormat<R>::unit_exponent;
   const int lowest = leading - fraction_bits > smallest ? leading - fraction_bits : smallest;
   const auto bit_at = [&](int position) { return static_cast<Bits>(slots[position >> 5] >> (position & 31) & 1); };
   Bits significand = 0;

@@ -62,14 +62,13 @@ class TablePlan final : public Plan {
 
 class TableProvider final : public Provider {
  public:
-  TableProvider(std::string name, DeviceKind kind, std::vector<TableRow> rows)
-      : name_(std::move(name)), kind_(kind), rows_(std::move(rows)) {}
+  TableProvider(std::string name, std::vector<TableRow> rows) : name_(std::move(name)), rows_(std::move(rows)) {}
   std::string_view name() const override { return name_; }
 
   Result<std::vector<Offer>> offers(const Problem& problem, Device& device) const override {
     std::vector<Offer> offers;
-    if (device.kind() != kind_) return offers;
     for (const TableRow& row : rows_) {
+      if (row.kind != device.kind()) continue;
       Offer offer{Algorithm{name_, row.name, {}, row.claim, true, row.bound_constant}, std::nullopt};
       if (auto prepared = row.prepare(problem, {}, device); !prepared) {
         if (prepared.error().kind != Reason::Kind::unsupported) return tl::unexpected(prepared.error());
@@ -82,14 +81,20 @@ class TableProvider final : public Provider {
 
   Result<std::unique_ptr<Plan>> plan(const Problem& problem, const Algorithm& algorithm,
                                      Device& device) const override {
-    if (device.kind() != kind_)
-      return unsupported(name_ + " runs on a " + (kind_ == DeviceKind::cpu ? "CPU" : "CUDA device") + ", not on " +
-                         device.name());
-    const auto row =
-        std::find_if(rows_.begin(), rows_.end(), [&](const TableRow& r) { return r.name == algorithm.name; });
-    if (row == rows_.end())
+    std::vector<const TableRow*> here;
+    bool elsewhere = false;
+    for (const TableRow& row : rows_) {
+      if (row.kind == device.kind()) here.push_back(&row);
+      elsewhere |= row.name == algorithm.name && row.kind != device.kind();
+    }
+    const auto found = std::find_if(here.begin(), here.end(), [&](const TableRow* r) { return r->name == algorithm.name; });
+    if (found == here.end() && (elsewhere || here.empty()))
+      return unsupported(name_ + ":" + algorithm.name.substr(0, 60) + " runs on a " +
+                         (device.kind() == DeviceKind::cpu ? "CUDA device" : "CPU") + ", not on " + device.name());
+    if (found == here.end())
       return invalid_input("'" + algorithm.name.substr(0, 60) + "' is not an algorithm of " + name_ + "; it has " +
-                           names([](const TableRow& r) { return r.name; }, rows_));
+                           names([](const TableRow* r) { return r->name; }, here));
+    const TableRow* row = *found;
     for (const auto& [key, value] : algorithm.options)
       if (std::find(row->options.begin(), row->options.end(), key) == row->options.end())
         return invalid_input("option '" + key.substr(0, 40) + "' does not exist for " + name_ + ":" + row->name +
@@ -110,14 +115,17 @@ class TableProvider final : public Provider {
   }
 
   std::string name_;
-  DeviceKind kind_;
   std::vector<TableRow> rows_;
 };
 
 }  // namespace
 
+std::unique_ptr<Provider> make_table_provider(std::string name, std::vector<TableRow> rows) {
+  return std::make_unique<TableProvider>(std::move(name), std::move(rows));
+}
 std::unique_ptr<Provider> make_table_provider(std::string name, DeviceKind kind, std::vector<TableRow> rows) {
-  return std::make_unique<TableProvider>(std::move(name), kind, std::move(rows));
+  for (TableRow& row : rows) row.kind = kind;
+  return make_table_provider(std::move(name), std::move(rows));
 }
 
 Claim claim_by_construction(std::string why) {

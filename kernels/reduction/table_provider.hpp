@@ -1,5 +1,5 @@
-// A provider written as a table: one row per algorithm, each with a function that prepares it. Used by the operations
-// `sum` and `scatter_add`, whose algorithms are many and small.
+// A provider written as a table: one row per algorithm, each with a function that prepares it. Used by operations whose
+// algorithms are many and small: `sum`, `dot`, `scatter_add` and their relatives.
 #pragma once
 
 #include <functional>
@@ -37,9 +37,12 @@ struct TableRow {
   std::function<Result<Prepared>(const Problem&, const Options&, Device&)> prepare;
   std::vector<std::string> options;  ///< keys that prepare() understands
   double bound_constant = 1.0;
+  DeviceKind kind = DeviceKind::cpu;  ///< the only one that the row exists for; two rows of different kinds may share a name
 };
 
-/// A provider for one kind of device: it offers nothing on others.
+/// A provider of rows for any kinds of device: on one it offers the rows of that kind.
+std::unique_ptr<Provider> make_table_provider(std::string name, std::vector<TableRow> rows);
+/// The same where all rows are for one kind.
 std::unique_ptr<Provider> make_table_provider(std::string name, DeviceKind kind, std::vector<TableRow> rows);
 
 /// The claim of the algorithms whose order, or independence of order, is written in their own source: every scope and

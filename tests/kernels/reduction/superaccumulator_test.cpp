@@ -16,6 +16,7 @@ namespace detbench {
 namespace {
 
 using reduction::available_isas;
+using reduction::Elements;
 using reduction::ExactSum;
 using reduction::Isa;
 using reduction::rounded_sum;
@@ -26,16 +27,16 @@ using testing::exact_sum;
 template <class T>
 T by_each(const std::vector<T>& values) {
   std::int64_t slots[Superaccumulator<T>::slots] = {};
-  ExactSum<T> sum;
-  sum.add_each(values.data(), static_cast<std::int64_t>(values.size()));
+  ExactSum<Elements<T>> sum;
+  sum.add_each({values.data()}, static_cast<std::int64_t>(values.size()));
   sum.join_into(slots);
   return rounded_sum<T>(slots);
 }
 template <class T>
 T by_windows(const std::vector<T>& values, Isa isa) {
   std::int64_t slots[Superaccumulator<T>::slots] = {};
-  ExactSum<T> sum;
-  sum.add_windows(values.data(), static_cast<std::int64_t>(values.size()), isa);
+  ExactSum<Elements<T>> sum;
+  sum.add_windows({values.data()}, static_cast<std::int64_t>(values.size()), isa);
   sum.join_into(slots);
   return rounded_sum<T>(slots);
 }
@@ -60,9 +61,9 @@ T by_warps(const std::vector<T>& values) {
   std::mt19937 random(1);
   for (std::size_t first = 0; first < values.size(); first += window_elements) {
     T shares[32][window_rows * 4];
-    MagnitudeRange<T> range;
+    WindowRange<Elements<T>> range;
     for (int lane = 0; lane < 32; ++lane) {
-      MagnitudeRange<T> own;
+      WindowRange<Elements<T>> own;
       for (int i = 0; i < window_rows * 4; ++i) {
         const std::size_t at = first + static_cast<std::size_t>(window_element(lane, i / 4) + i % 4);
         shares[lane][i] = at < values.size() ? values[at] : -T(0);
@@ -77,11 +78,13 @@ T by_warps(const std::vector<T>& values) {
     for (int lane : order) {
       for (T value : shares[lane]) slots[Slots::not_negative_zero_slot] += bits_of_value(value) != bits_of_value(-T(0));
       if (range.all_zero()) continue;
-      if (range.fit() == WindowFit::none) {
+      if (window_fit(range) == WindowFit::none) {
         for (T value : shares[lane]) deposit<T>(value, add);
         continue;
       }
-      const SlicedSum share = slice_share(shares[lane], range.fit(), range.slicer());
+      double wide[window_rows * 4];
+      std::copy(shares[lane], shares[lane] + window_rows * 4, wide);
+      const SlicedSum share = slice_share(wide, window_fit(range), window_slicer(range));
       total.high += share.high;
       total.low += share.low;
     }
