@@ -34,6 +34,7 @@ required=(
 optional=(
   "libdnnl-dev:the provider onednn"
   "libtbb-dev:the reductions that need TBB"
+  "libopenblas0:the provider openblas"
   "libjpeg-dev:training on folders of JPEG files"
   "libpng-dev:training on folders of PNG files"
   "python3:static charts and schema validation"

@@ -45,6 +45,7 @@ Registry make_registry(const std::filesystem::path& selections, const AlgorithmS
   for (auto& operation : make_dropout_operations()) registry.add(std::move(operation));
   for (auto& operation : make_optimizer_operations()) registry.add(std::move(operation));
   registry.add(make_sum_operation());
+  registry.add(make_dot_operation());
   registry.add(make_scatter_add_operation());
   for (auto& operation : make_memory_traffic_operations()) registry.add(std::move(operation));
   const auto source = policies_from_files(selections);
