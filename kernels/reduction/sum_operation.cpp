@@ -23,9 +23,7 @@ template <class S>
 Result<ReferenceSum> exact_sum(Elements<S>*, const SumProblem& sum, const Inputs& inputs) {
   const auto x = input_values<S>(sum, "src", inputs);
   if (!x) return tl::unexpected(x.error());
-  ReferenceSum total;
-  for (const S& value : *x) total.add(reduction::widened(value));
-  return total;
+  return ReferenceSum::of(Elements<S>{x->data()}, sum.n);
 }
 
 template <class S>
@@ -33,10 +31,7 @@ Result<ReferenceSum> exact_sum(Products<S>*, const SumProblem& sum, const Inputs
   const auto x = input_values<S>(sum, "x", inputs), y = input_values<S>(sum, "y", inputs);
   if (!x) return tl::unexpected(x.error());
   if (!y) return tl::unexpected(y.error());
-  ReferenceSum total;
-  for (std::size_t i = 0; i < x->size(); ++i)
-    total.add(static_cast<long double>(reduction::widened((*x)[i])) * reduction::widened((*y)[i]));
-  return total;
+  return ReferenceSum::of(Products<S>{x->data(), y->data()}, sum.n);
 }
 
 /// `sum` and `dot` have the same ladder of strategies.

@@ -1,11 +1,11 @@
 #include "kernels/reduction/sums_reference.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
-#include <cstring>
 
 #include "kernels/tensor/compare.hpp"
-#include "kernels/reduction/superaccumulator.hpp"
+#include "kernels/tensor/float_formats.hpp"
 
 namespace detbench::reduction {
 namespace {
@@ -14,6 +14,26 @@ std::string number(long double value) {
   char text[40];
   std::snprintf(text, sizeof text, "%.9Lg", value);
   return text;
+}
+
+/// Half a unit in the last place of 1.
+long double roundoff_of(DataType type) {
+  switch (type) {
+    case DataType::f64: return 0x1p-53L;
+    case DataType::f16: return 0x1p-11L;
+    case DataType::bf16: return 0x1p-8L;
+    default: return 0x1p-24L;
+  }
+}
+
+/// The bits of a value of the type.
+std::uint64_t bits_as(DataType type, double value) {
+  switch (type) {
+    case DataType::f64: return bits_of(value);
+    case DataType::f16: return f16_from_float(static_cast<float>(value));
+    case DataType::bf16: return bf16_from_float(static_cast<float>(value));
+    default: return bits_of(static_cast<float>(value));
+  }
 }
 
 class SumsReference final : public Reference {
@@ -27,30 +47,31 @@ class SumsReference final : public Reference {
     if (spec.type != type_ || element_count(spec.shape) != static_cast<std::int64_t>(sums_.size()) ||
         !spec.is_canonical())
       return failure("output " + spec.role + " has another type, shape or layout than the reference's");
-    return type_ == DataType::f64 ? compare(algorithm, static_cast<const double*>(outputs[0].region.data))
-                                  : compare(algorithm, static_cast<const float*>(outputs[0].region.data));
-  }
-
- private:
-  template <class T>
-  Result<Verification> compare(const Algorithm& algorithm, const T* out) const {
-    const long double roundoff = sizeof(T) == 8 ? 0x1p-53L : 0x1p-24L, exact_limit = 0.5L / roundoff * 2;
+    const long double roundoff = roundoff_of(type_), exact_limit = 1 / roundoff;
     const bool exact = inputs_.fill == InputFill::exact && algorithm.sum_of_products;
     Verification found;
     found.checked = found.outputs = sums_.size();
+    Accuracy accuracy;
     long double error_squares = 0, answer_squares = 0;
     for (std::size_t i = 0; i < sums_.size(); ++i) {
       const ReferenceSum& sum = sums_[i];
       if (exact && sum.magnitude() > exact_limit)
         return failure("the exact fill is not exact here: magnitudes add up to " + number(sum.magnitude()));
-      const long double answer = sum.value(), error = std::abs(static_cast<long double>(out[i]) - answer);
-      found.max_ulp = std::max(found.max_ulp, ulp_distance(type_, bits_of(out[i]), bits_of(static_cast<T>(answer))));
+      const double out = element_as_double(outputs[0], static_cast<std::int64_t>(i));
+      const long double answer = sum.value(), rounded = sum.rounded_to(type_);
+      const std::string where = "dst[" + std::to_string(i) + "] is " + number(out) + ", should be " + number(answer);
+      found.max_ulp = std::max(found.max_ulp, ulp_distance(type_, bits_as(type_, out), bits_as(type_, static_cast<double>(rounded))));
+      if (!std::isfinite(out)) {
+        if (found.reason.empty()) found.reason = where + ": not written, or made from uninitialised memory";
+        error_squares = accuracy.error_ulp = accuracy.relative_error = HUGE_VAL;
+        continue;
+      }
+      const long double error = std::abs(sum.error_of(out));
       error_squares += error * error;
       answer_squares += answer * answer;
-      const std::string where = "dst[" + std::to_string(i) + "] is " + number(out[i]) + ", should be " + number(answer);
-      if (!std::isfinite(out[i])) {
-        if (found.reason.empty()) found.reason = where + ": not written, or made from uninitialised memory";
-      } else if (exact) {
+      accuracy.error_ulp = std::max(accuracy.error_ulp, static_cast<double>(error / sum.unit_at(type_)));
+      if (answer != 0) accuracy.relative_error = std::max(accuracy.relative_error, static_cast<double>(error / std::abs(answer)));
+      if (exact) {
         if (error != 0 && found.reason.empty()) found.reason = "not equal under the exact fill: " + where;
       } else {
         const long double terms = static_cast<long double>(sum.terms());
@@ -64,10 +85,14 @@ class SumsReference final : public Reference {
     }
     found.relative_l2 =
         static_cast<double>(answer_squares > 0 ? std::sqrt(error_squares / answer_squares) : std::sqrt(error_squares));
+    if (sums_.size() == 1 && sums_[0].value() != 0)
+      accuracy.condition = static_cast<double>(sums_[0].magnitude() / std::abs(sums_[0].value()));
+    found.accuracy = accuracy;
     found.passed = found.reason.empty();
     return found;
   }
 
+ private:
   Inputs inputs_;
   DataType type_;
   std::vector<ReferenceSum> sums_;
