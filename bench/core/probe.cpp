@@ -4,6 +4,7 @@
 #include <exception>
 #include <new>
 
+#include "bench/core/accuracy_range.hpp"
 #include "bench/core/agreement.hpp"
 #include "bench/core/batch.hpp"
 #include "bench/core/capture.hpp"
@@ -148,6 +149,7 @@ class ArmProbe {
     if (!outcome) return tl::unexpected(outcome.error());
     note_first_run(*outcome);
     report_.verification = outcome->verification;
+    reference_ = *reference_found;
     if (outcome->verification) report_.accuracy = outcome->verification->accuracy;
     if (!outcome->incorrect.empty()) {
       incorrect(std::string(to_text(settings_.inputs.fill)) + " fill: " + outcome->incorrect);
@@ -214,7 +216,8 @@ class ArmProbe {
       return {};
     }
     std::optional<Witness> witness;
-    auto stage = observe(*bench_.op, baseline_, "idle", n(settings_.repeat), witness);
+    AccuracyRange runs(*bench_.op, algorithm_, reference_, baseline_.digest, report_.accuracy);
+    auto stage = observe(runs, baseline_, "idle", n(settings_.repeat), witness);
     if (!stage) return tl::unexpected(stage.error());
     add(judge_scope(Scope::repeat, {std::move(*stage)}, std::move(witness), nullptr));
     return check_memory(bench_, "repeat");
@@ -235,6 +238,7 @@ class ArmProbe {
     std::optional<Witness> witness;
     const auto seed = derive_seed(settings_.inputs.seed, "load");
     const auto evidence = schedule_evidence();
+    AccuracyRange runs(*bench_.op, algorithm_, reference_, baseline_.digest, report_.accuracy);
     for (const auto& stressor : make_stressors(*bench_.device)) {
       std::uint64_t starts = 0;
       std::string refused;
@@ -245,7 +249,7 @@ class ArmProbe {
         if (!started) refused = started.error().text;
         return started;
       };
-      auto stage = observe(*bench_.op, baseline_, stressor->name(), n(settings_.load), witness, keep_alive);
+      auto stage = observe(runs, baseline_, stressor->name(), n(settings_.load), witness, keep_alive);
       if (evidence && keep_alive()) evidence->note(stressor->name(), report_.notes);
       stressor->stop();
       if (stage) {
@@ -393,6 +397,7 @@ class ArmProbe {
   ArmReport& report_;
   Bench bench_;
   Baseline baseline_;
+  const Reference* reference_ = nullptr;  ///< of the rounding fill
   std::optional<ScopeResult> repeat_;
   std::size_t declared_alignment_ = 16;
   std::optional<Reason> lost_;  ///< what left the device unusable for the rest of this process
