@@ -88,6 +88,7 @@ struct ResultFile {
   ProfileInfo profile;
   std::uint64_t seed = 1;          ///< of inputs, schedules and stressors
   std::string backend;             ///< "cpu", "cuda"
+  std::optional<int> fill_version = detbench::fill_version;  ///< of the inputs; nullopt: a file from before it was written
   Json manifest = Json::object();  ///< machine, libraries, compilers, environment: see results/README.md
   std::vector<ControlResult> controls;
   std::vector<ComparisonInfo> comparisons;

@@ -169,6 +169,7 @@ Json to_json(const ResultFile& f) {
             {"controls", list_of(f.controls)},
             {"comparisons", list_of(f.comparisons)},
           {"records", list_of(f.records)}};
+  if (f.fill_version) json["fill_version"] = *f.fill_version;
   if (!f.policies.empty()) json["policies"] = list_of(f.policies);
   if (!f.divergence.empty()) json["divergence"] = list_of(f.divergence);
   if (!f.ablation.empty()) json["ablation"] = list_of(f.ablation);
@@ -193,6 +194,9 @@ Result<ResultFile> read_result(const Json& json) {
   if (read.find("digest_version") && digests != digest_version)
     read.fail("digest_version", "is " + std::to_string(digests) + "; this detbench compares digests of version " +
                                     std::to_string(digest_version) + " only");
+  f.fill_version.reset();
+  if (read.has("fill_version")) read.whole("fill_version", f.fill_version);
+  if (f.fill_version && *f.fill_version < 1) read.fail("fill_version", "is " + std::to_string(*f.fill_version) + "; versions start at 1");
   read.text("detbench_version", f.detbench_version);
   read.text("commit", f.commit);
   read.flag("dirty", f.dirty);

@@ -23,16 +23,20 @@ std::string self_path() {
   return path;
 }
 
-/// The caller's environment with the worker's settings on top.
-std::vector<std::string> environment() {
+using Variables = std::vector<std::pair<std::string, std::string>>;
+
+/// The caller's environment with the worker's settings and then `further` ones on top.
+std::vector<std::string> environment(const Variables& further) {
   std::vector<std::string> all;
+  auto set = worker_environment();
+  set.insert(set.end(), further.begin(), further.end());
   for (char** e = environ; *e != nullptr; ++e) {
     const std::string entry = *e;
     bool replaced = false;
-    for (const auto& [name, value] : worker_environment()) replaced |= entry.rfind(name + "=", 0) == 0;
+    for (const auto& [name, value] : set) replaced |= entry.rfind(name + "=", 0) == 0;
     if (!replaced) all.push_back(entry);
   }
-  for (const auto& [name, value] : worker_environment()) all.push_back(name + "=" + value);
+  for (const auto& [name, value] : set) all.push_back(name + "=" + value);
   return all;
 }
 
@@ -108,7 +112,7 @@ Result<std::unique_ptr<Worker>> Worker::start(const WorkerSettings& settings) {
   // Everything that allocates happens before fork: the child may only call async-signal-safe functions.
   std::vector<std::string> arguments{self_path(), "worker"};
   arguments.insert(arguments.end(), settings.arguments.begin(), settings.arguments.end());
-  auto environment_strings = environment();
+  auto environment_strings = environment(settings.environment);
   const auto argv = pointers(arguments);
   const auto envp = pointers(environment_strings);
   const std::string log = settings.log.empty() ? "/dev/null" : settings.log.string();

@@ -46,6 +46,7 @@ struct WorkerSettings {
   std::vector<std::string> arguments;   ///< after "detbench worker"
   std::filesystem::path log;            ///< stdout and stderr of the worker are appended here
   const volatile std::sig_atomic_t* interrupted = nullptr;  ///< set when the user wants to stop; outlives the worker
+  std::vector<std::pair<std::string, std::string>> environment = {};  ///< set beside worker_environment()
 };
 
 /// A child process of this same program. Killed with its whole process group when the object goes, and by the kernel

@@ -4,6 +4,7 @@
 //   {"do":"gpu"}                                      -> {"gpu":OBJECT} or {"error":...}: for the manifest
 //   {"do":"probe","problem":P,"algorithm":A,"settings":S} -> {"report":...}
 //   {"do":"once","problem":P,"algorithm":A,"settings":S,"baseline":HEX} -> {"digest":HEX,"notes":{}} or {"error":...}
+//   {"do":"recompute","problem":P,"algorithm":A,"settings":S} -> {"inputs":HEX,"digest":HEX,"elapsed_s":T} or {"error":...}
 //   {"do":"diverge",...}                              -> {"divergence":...} or {"error":...}: bench/suites/divergence.hpp
 //   {"do":"ablate","settings":...,"source":"dropout"} -> {"ablation":{"row":...,"input_s":...,"train_s":...}} or {"error":...}: bench/suites/ablation.hpp
 //   {"do":"time","comparisons":[...],...}             -> a stream of {"preparing":true}, {"samples":...}, {"finished":...},

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "bench/core/plans_ahead.hpp"
+#include "bench/core/recompute.hpp"
 #include "bench/records/manifest.hpp"
 #include "bench/workers/timing_worker.hpp"
 
@@ -24,6 +25,7 @@ class Server {
     if (what == "list") return send(list(request));
     if (what == "probe") return send(probe(request));
     if (what == "once") return send(once(request));
+    if (what == "recompute") return send(recompute_case(request));
     if (what == "build") return send(build(request));
     if (what == "gpu") {
       const auto gpu = describe_gpu();
@@ -168,6 +170,17 @@ class Server {
       if (!file) return error_reply({"the scratch file for a witness cannot be written", Reason::Kind::failed});
     }
     return {{"digest", to_hex(run->digest)}, {"notes", run->notes}};
+  }
+
+  /// On a device of its own: each request may name another number of threads.
+  Json recompute_case(const Json& request) {
+    auto asked = read_case(request);
+    if (!asked) return error_reply(asked.error());
+    auto where = hooks_.make_device(asked->settings.base);
+    if (!where) return error_reply(where.error());
+    const auto found = recompute(*asked->operation, asked->problem, asked->algorithm, asked->settings.inputs, **where);
+    if (!found) return error_reply(found.error());
+    return {{"inputs", to_hex(found->inputs)}, {"digest", to_hex(found->outputs)}, {"elapsed_s", found->elapsed_s}};
   }
 
   LineChannel& channel_;
