@@ -47,7 +47,7 @@ class ChannelwiseOperation final : public StoredOperation {
         pass == ChannelwisePass::scale_backward ? "chunks512" : "elementwise",
         [](const Problem& problem) { return channelwise::fixed_order_parts(problem, channelwise::best_instruction_set()); }, true,
         channelwise::cuda_fixed_order()));
-    if (pass == ChannelwisePass::scale_backward) add_provider(channelwise::make_cuda_provider());
+    if (pass == ChannelwisePass::scale_backward) add_provider(channelwise::make_cuda_provider()), add_provider(channelwise::make_openmp_provider());
   }
   bool has_exact_fill() const override { return false; }
   Result<FillSpec> fill(const Problem& problem, const TensorSpec& input, const Inputs& inputs) const override {

@@ -40,8 +40,8 @@ struct ChannelwiseSpecs {
 };
 Result<ChannelwiseSpecs> channelwise_specs(const ChannelwiseProblem& problem);
 
-/// The three operations. Providers: fixed_order on both kinds of device, with the same bits; cuda (atomic) for the sum; onednn on
-/// a CPU for the two that sum nothing.
+/// The three operations. Providers: fixed_order on both kinds of device, with the same bits; cuda (atomic) and openmp (chunk_atomic)
+/// for the sum; onednn on a CPU for the two that sum nothing.
 std::vector<std::unique_ptr<Operation>> make_channelwise_operations(const AlgorithmSearch& search = {});
 
 }  // namespace detbench

@@ -5,6 +5,7 @@
 
 #include "kernels/channelwise/order.hpp"
 #include "kernels/channelwise/parts.hpp"
+#include "kernels/contention.hpp"
 #include "kernels/tensor/digest_host.hpp"
 
 namespace detbench::channelwise {
@@ -195,7 +196,9 @@ void forward(const Memory& m, bool bias, const Loops<Stored>& loops, std::span<c
   }
 }
 
-template <class Stored>
+/// Atomic: the sums of chunks meet in one total per image and channel as threads get through, instead of being kept and added
+/// in ascending order. Chunks are the same.
+template <class Stored, bool Atomic>
 void backward(const Memory& m, const Loops<Stored>& loops, std::span<const Tensor> in, std::span<const Tensor> out, float* values) {
   using Word = typename Stored::Word;
   const auto *x = static_cast<const Word*>(in[0].region.data), *scale = static_cast<const Word*>(in[1].region.data), *dy = static_cast<const Word*>(in[2].region.data);
@@ -207,7 +210,10 @@ void backward(const Memory& m, const Loops<Stored>& loops, std::span<const Tenso
   {
 #pragma omp for schedule(static)
     for (std::int64_t n = 0; n < m.images; ++n)
-      for (std::int64_t c = 0; c < row; ++c) values[n * row + c] = c < m.channels ? Stored::load(scale[n * m.channels + c]) : 0.0f;
+      for (std::int64_t c = 0; c < row; ++c) {
+        values[n * row + c] = c < m.channels ? Stored::load(scale[n * m.channels + c]) : 0.0f;
+        if (Atomic) partials[n * row + c] = 0.0f;
+      }
 #pragma omp for schedule(static)
     for (std::int64_t t = 0; t < m.images * chunks * groups; ++t) {
       const std::int64_t n = t / (chunks * groups);
@@ -216,20 +222,29 @@ void backward(const Memory& m, const Loops<Stored>& loops, std::span<const Tenso
       const std::int64_t channel = (m.block == 0 ? inside % groups : inside / chunks) * width;
       const std::int64_t first = k * chunk_pixels, pixels = chunk_end(k, m.plane) - first;
       const std::int64_t at = n * m.image() + (m.block == 0 ? first * m.channels + channel : channel * m.plane + first * m.row());
-      loops.chunk(x + at, dy + at, dx + at, pixels, m.row(), std::min(width, row - channel), values + n * row + channel, partials + (n * chunks + k) * row + channel);
+      float here[group];
+      float* sums = Atomic ? here : partials + (n * chunks + k) * row + channel;
+      loops.chunk(x + at, dy + at, dx + at, pixels, m.row(), std::min(width, row - channel), values + n * row + channel, sums);
+      if (Atomic)
+        for (std::int64_t c = 0; c < std::min(width, row - channel); ++c) {
+#pragma omp atomic
+          partials[n * row + channel + c] += here[c];
+        }
     }
 #pragma omp for schedule(static)
     for (std::int64_t n = 0; n < m.images; ++n)
       for (std::int64_t c = 0; c < m.channels; ++c)
-        diff_scale[n * m.channels + c] = Stored::store(meet_chunks(chunks, [&](std::int64_t k) { return partials[(n * chunks + k) * row + c]; }));
+        diff_scale[n * m.channels + c] =
+            Stored::store(Atomic ? partials[n * row + c] : meet_chunks(chunks, [&](std::int64_t k) { return partials[(n * chunks + k) * row + c]; }));
   }
 }
 
 template <class Stored>
-auto run_of(const ChannelwiseProblem& p, InstructionSet set) {
-  return [m = memory_of(p), pass = p.pass, &loops = loops_for<Stored>(set)](std::span<const Tensor> in, std::span<const Tensor> out, Region workspace) {
+auto run_of(const ChannelwiseProblem& p, InstructionSet set, bool atomic) {
+  return [m = memory_of(p), pass = p.pass, atomic, &loops = loops_for<Stored>(set)](std::span<const Tensor> in, std::span<const Tensor> out, Region workspace) {
     auto* values = static_cast<float*>(workspace.data);
-    if (pass == ChannelwisePass::scale_backward) backward<Stored>(m, loops, in, out, values);
+    if (pass == ChannelwisePass::scale_backward && atomic) backward<Stored, true>(m, loops, in, out, values);
+    else if (pass == ChannelwisePass::scale_backward) backward<Stored, false>(m, loops, in, out, values);
     else forward<Stored>(m, pass == ChannelwisePass::bias_add, loops, in, out, values);
   };
 }
@@ -240,23 +255,38 @@ InstructionSet best_instruction_set() {
   return has(InstructionSet::avx512) ? InstructionSet::avx512 : has(InstructionSet::avx2) ? InstructionSet::avx2 : InstructionSet::baseline;
 }
 
-Result<SimplePlanParts> fixed_order_parts(const Problem& problem, InstructionSet set) {
+namespace {
+
+Result<SimplePlanParts> make_parts(const Problem& problem, InstructionSet set, bool atomic) {
   const auto p = parse_channelwise(problem);
   if (!p) return tl::unexpected(p.error());
   if (!has(set)) return unsupported("this machine lacks the instruction set");
   auto specs = channelwise_specs(*p);
   if (!specs) return tl::unexpected(specs.error());
   const Memory m = memory_of(*p);
-  const std::int64_t row = m.blocks() * m.row();
-  const std::int64_t rows = p->pass == ChannelwisePass::bias_add ? 1 : p->pass == ChannelwisePass::scale_forward ? m.images : m.images * (1 + chunk_count(m.plane));
+  const std::int64_t row = m.blocks() * m.row(), chunks = chunk_count(m.plane);
+  const std::int64_t rows = p->pass == ChannelwisePass::bias_add        ? 1
+                            : p->pass == ChannelwisePass::scale_forward ? m.images
+                                                                        : m.images * (1 + (atomic ? 1 : chunks));
   SimplePlanParts parts{specs->inputs, specs->outputs, sizeof(float) * static_cast<std::size_t>(rows * row), {}, {}};
+  if (atomic) parts.notes = contention_notes(chunks);
   parts.alignment_bytes = size_of(p->storage);
   switch (p->storage) {
-    case DataType::f16: parts.run = run_of<reduction::StoredF16>(*p, set); break;
-    case DataType::bf16: parts.run = run_of<reduction::StoredBf16>(*p, set); break;
-    default: parts.run = run_of<reduction::StoredF32>(*p, set);
+    case DataType::f16: parts.run = run_of<reduction::StoredF16>(*p, set, atomic); break;
+    case DataType::bf16: parts.run = run_of<reduction::StoredBf16>(*p, set, atomic); break;
+    default: parts.run = run_of<reduction::StoredF32>(*p, set, atomic);
   }
   return parts;
+}
+
+}  // namespace
+
+Result<SimplePlanParts> fixed_order_parts(const Problem& problem, InstructionSet set) { return make_parts(problem, set, false); }
+
+std::unique_ptr<Provider> make_openmp_provider() {
+  return std::make_unique<SimpleProvider>(
+      "openmp", DeviceKind::cpu,
+      std::vector{SimpleAlgorithm{"chunk_atomic", {}, true, [](const Problem& problem, Device&) { return make_parts(problem, best_instruction_set(), true); }}});
 }
 
 }  // namespace detbench::channelwise

@@ -16,6 +16,8 @@ Result<SimplePlanParts> fixed_order_parts(const Problem& problem, InstructionSet
 MakeParts cuda_fixed_order();
 /// The chunks of scale_channels_bwd meet in atomics.
 std::unique_ptr<Provider> make_cuda_provider();
+/// The same on a CPU, for scale_channels_bwd.
+std::unique_ptr<Provider> make_openmp_provider();
 /// The library's binary multiplication and addition.
 std::unique_ptr<Provider> make_onednn_provider();
 

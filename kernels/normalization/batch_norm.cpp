@@ -166,6 +166,7 @@ class BatchNormOperation final : public SimpleOperation {
     add_provider(normalization::make_cuda_provider());
     add_provider(normalization::make_cudnn_legacy_provider());
     add_provider(normalization::make_cudnn_graph_provider(search));
+    add_provider(normalization::make_openmp_provider());
   }
   Result<std::unique_ptr<Reference>> reference(const Problem& problem, const Inputs& inputs) const override {
     const auto p = parse_batch_norm(problem);

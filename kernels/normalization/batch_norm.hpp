@@ -51,12 +51,14 @@ struct BatchNormSpecs {
 };
 Result<BatchNormSpecs> batch_norm_specs(const BatchNormProblem& problem, std::string_view activation_layout_name);
 
-/// The twelve operations. Providers: fixed_order on both kinds of device, with the same bits; onednn on a CPU; cuda,
-/// cudnn_legacy and cudnn_graph on CUDA, the last with the configurations that `search` asks for.
+/// The twelve operations. Providers: fixed_order on both kinds of device, with the same bits; onednn and openmp on a
+/// CPU; cuda, cudnn_legacy and cudnn_graph on CUDA, the last with the configurations that `search` asks for.
 std::vector<std::unique_ptr<Operation>> make_batch_norm_operations(const AlgorithmSearch& search = {});
 
 namespace normalization {
 std::unique_ptr<Provider> make_fixed_order_provider();
+/// The chunks of `fixed_order` met by atomics.
+std::unique_ptr<Provider> make_openmp_provider();
 std::unique_ptr<Provider> make_onednn_provider();
 std::unique_ptr<Provider> make_cuda_provider();
 std::unique_ptr<Provider> make_cudnn_legacy_provider();

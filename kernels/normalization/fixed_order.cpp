@@ -6,6 +6,7 @@
 #include <cstring>
 #include <vector>
 
+#include "kernels/contention.hpp"
 #include "kernels/normalization/batch_norm.hpp"
 #include "kernels/normalization/cuda_batch_norm.hpp"
 #include "kernels/normalization/geometry.hpp"
@@ -93,40 +94,67 @@ class ChunkWork {
   const Kernels& k_;
 };
 
-class FixedOrderBatchNorm {
- public:
-  FixedOrderBatchNorm(const BatchNormProblem& problem, std::string_view layout, const Kernels& kernels)
-      : g_(make_geometry(problem, layout)), activation_(problem.activation), kernels_(kernels) {}
+/// How the chunks of a channel meet: in ascending order, or by atomics in the order in which threads get through. The chunks
+/// and everything behind the totals are the same.
+enum class Meeting { in_order, atomic };
 
-  /// Two arrays of partial sums, then per-channel constants.
-  std::size_t workspace_bytes() const { return sizeof(float) * static_cast<std::size_t>(2 * g_.chunks() * row() + 6 * row()); }
+class ChunkedBatchNorm {
+ public:
+  ChunkedBatchNorm(const BatchNormProblem& problem, std::string_view layout, const Kernels& kernels, Meeting meeting)
+      : g_(make_geometry(problem, layout)), activation_(problem.activation), kernels_(kernels), meeting_(meeting) {}
+  std::int64_t chunks() const { return g_.chunks(); }
+
+  /// Two arrays of partial sums, per-channel constants, then two rows of totals that atomics add to.
+  std::size_t workspace_bytes() const { return sizeof(float) * static_cast<std::size_t>(2 * g_.chunks() * row() + 8 * row()); }
 
   void forward(const float* x, const float* gamma, const float* beta, float* y, float* mean, float* variance, float* workspace) const {
     float *sums = workspace, *squares = sums + g_.chunks() * row(), *scale = squares + g_.chunks() * row(), *shift = scale + row();
+    float *totals = shift + row(), *spreads = totals + row();
     const ChunkWork work(g_, kernels_);
     const std::int64_t tasks = g_.chunks() * g_.groups();
     const auto count = static_cast<float>(g_.pixels());
+    const bool atomic = meeting_ == Meeting::atomic;
+    if (atomic) std::fill_n(totals, 2 * row(), 0.0f);
 #pragma omp parallel
     {
 #pragma omp for schedule(static)
       for (std::int64_t t = 0; t < tasks; ++t) {
         const auto [chunk, channel, width] = task(t);
-        work.statistics(x, chunk, channel, width, sums + chunk * row() + channel, squares + chunk * row() + channel);
+        float* sum = sums + chunk * row() + channel;
+        work.statistics(x, chunk, channel, width, sum, squares + chunk * row() + channel);
+        if (atomic) add_atomically(sum, width, totals + channel);
+      }
+      // What a chunk adds to the spread, given the mean.
+      const auto spread_of = [&](std::int64_t k, std::int64_t channel, std::int64_t width, const Row& center, Row& out) {
+        const auto [begin, end] = work.range(k);
+        const auto n = static_cast<float>(end - begin);
+        for (std::int64_t c = 0; c < width; ++c) {
+          const float distance = sums[k * row() + channel + c] / n - center[c];
+          out[c] = squares[k * row() + channel + c] + n * (distance * distance);
+        }
+      };
+      if (atomic) {
+#pragma omp for schedule(static)
+        for (std::int64_t t = 0; t < tasks; ++t) {
+          const auto [chunk, channel, width] = task(t);
+          Row center, here;
+          for (std::int64_t c = 0; c < width; ++c) center[c] = totals[channel + c] / count;
+          spread_of(chunk, channel, width, center, here);
+          add_atomically(here, width, spreads + channel);
+        }
       }
 #pragma omp for schedule(static)
       for (std::int64_t i = 0; i < g_.groups(); ++i) {
         const auto [ignored, channel, width] = task(i);
         Row total = {}, spread = {}, center = {};
-        for (std::int64_t k = 0; k < g_.chunks(); ++k)
+        if (atomic) std::copy_n(totals + channel, width, total), std::copy_n(spreads + channel, width, spread);
+        for (std::int64_t k = 0; !atomic && k < g_.chunks(); ++k)
           for (std::int64_t c = 0; c < width; ++c) total[c] += sums[k * row() + channel + c];
         for (std::int64_t c = 0; c < width; ++c) center[c] = total[c] / count;
-        for (std::int64_t k = 0; k < g_.chunks(); ++k) {
-          const auto [begin, end] = work.range(k);
-          const auto n = static_cast<float>(end - begin);
-          for (std::int64_t c = 0; c < width; ++c) {
-            const float distance = sums[k * row() + channel + c] / n - center[c];
-            spread[c] += squares[k * row() + channel + c] + n * (distance * distance);
-          }
+        for (std::int64_t k = 0; !atomic && k < g_.chunks(); ++k) {
+          Row here;
+          spread_of(k, channel, width, center, here);
+          for (std::int64_t c = 0; c < width; ++c) spread[c] += here[c];
         }
         for (std::int64_t c = 0; c < width; ++c) {
           const std::int64_t j = channel + c;
@@ -157,10 +185,12 @@ class FixedOrderBatchNorm {
                 float* dx, float* diff_gamma, float* diff_beta, float* workspace) const {
     float *sums = workspace, *products = sums + g_.chunks() * row(), *constants = products + g_.chunks() * row();
     float *middle = constants, *scale = middle + row(), *shift = scale + row(), *factor = shift + row(), *offset = factor + row(),
-          *slope = offset + row();
+          *slope = offset + row(), *totals = slope + row(), *total_products = totals + row();
     const ChunkWork work(g_, kernels_);
     const std::int64_t tasks = g_.chunks() * g_.groups();
     const auto count = static_cast<float>(g_.pixels());
+    const bool atomic = meeting_ == Meeting::atomic;
+    if (atomic) std::fill_n(totals, 2 * row(), 0.0f);
     const GradientConstants all{middle, scale, shift, factor, offset, slope};
     // Behind swish the sums leave d in dx's memory: its slope is an exponential and a division, dearer than writing and reading
     // d again, while the mask of a ReLU is cheaper.
@@ -179,13 +209,16 @@ class FixedOrderBatchNorm {
 #pragma omp for schedule(static)
       for (std::int64_t t = 0; t < tasks; ++t) {
         const auto [chunk, channel, width] = task(t);
-        work.gradients(x, dy, chunk, channel, width, all, activation_, dx, sums + chunk * row() + channel, products + chunk * row() + channel);
+        float *sum = sums + chunk * row() + channel, *sum_of_products = products + chunk * row() + channel;
+        work.gradients(x, dy, chunk, channel, width, all, activation_, dx, sum, sum_of_products);
+        if (atomic) add_atomically(sum, width, totals + channel), add_atomically(sum_of_products, width, total_products + channel);
       }
 #pragma omp for schedule(static)
       for (std::int64_t i = 0; i < g_.groups(); ++i) {
         const auto [ignored, channel, width] = task(i);
         Row total = {}, product = {};
-        for (std::int64_t k = 0; k < g_.chunks(); ++k)
+        if (atomic) std::copy_n(totals + channel, width, total), std::copy_n(total_products + channel, width, product);
+        for (std::int64_t k = 0; !atomic && k < g_.chunks(); ++k)
           for (std::int64_t c = 0; c < width; ++c) {
             total[c] += sums[k * row() + channel + c];
             product[c] += products[k * row() + channel + c];
@@ -219,6 +252,12 @@ class FixedOrderBatchNorm {
   struct Task {
     std::int64_t chunk, channel, width;
   };
+  static void add_atomically(const float* sums, std::int64_t width, float* totals) {
+    for (std::int64_t c = 0; c < width; ++c) {
+#pragma omp atomic
+      totals[c] += sums[c];
+    }
+  }
   /// Chunk by chunk, all groups of a chunk in a row, so that neighbouring tasks touch neighbouring memory.
   Task task(std::int64_t t) const {
     const std::int64_t channel = t % g_.groups() * g_.group_width();
@@ -238,6 +277,7 @@ class FixedOrderBatchNorm {
   Geometry g_;
   Activation activation_;
   const Kernels& kernels_;
+  Meeting meeting_;
 };
 
 /// The tensors that are stored in 16 bits, as f32 behind the f32 kernels' own workspace: widening is exact, and the answer is
@@ -275,18 +315,18 @@ class Widened {
   int sources_;
 };
 
-}  // namespace
-
-Result<SimplePlanParts> make_fixed_order_parts(const Problem& problem, const Kernels& kernels) {
+Result<SimplePlanParts> make_parts(const Problem& problem, const Kernels& kernels, Meeting meeting) {
   auto p = parse_batch_norm(problem);
   if (!p) return tl::unexpected(p.error());
   // Blocks of 16 wherever the caller leaves the choice: the bits are the same in every layout.
   const std::string layout = p->layout == "blocked" ? "nchw16c" : p->layout;
   auto specs = batch_norm_specs(*p, layout);
   if (!specs) return tl::unexpected(specs.error());
-  const FixedOrderBatchNorm norm(*p, layout, kernels);
+  if (meeting == Meeting::atomic && p->inference) return unsupported("batch norm at inference sums nothing: there is nothing for atomics to do");
+  const ChunkedBatchNorm norm(*p, layout, kernels, meeting);
   const Widened widened(p->storage, *specs, norm.workspace_bytes());
   SimplePlanParts parts{specs->inputs, specs->outputs, widened.workspace_bytes(), {}, {{"activation_layout", layout}}};
+  if (meeting == Meeting::atomic) parts.notes.merge(contention_notes(norm.chunks()));
   parts.alignment_bytes = sizeof(float);
   const auto at = [](std::span<const Tensor> t, std::size_t i) { return static_cast<float*>(t[i].region.data); };
   if (p->backward)
@@ -309,6 +349,16 @@ Result<SimplePlanParts> make_fixed_order_parts(const Problem& problem, const Ker
       });
     };
   return parts;
+}
+
+}  // namespace
+
+Result<SimplePlanParts> make_fixed_order_parts(const Problem& problem, const Kernels& kernels) { return make_parts(problem, kernels, Meeting::in_order); }
+
+std::unique_ptr<Provider> make_openmp_provider() {
+  return std::make_unique<SimpleProvider>(
+      "openmp", DeviceKind::cpu,
+      std::vector{SimpleAlgorithm{"chunk_atomic", {}, true, [](const Problem& problem, Device&) { return make_parts(problem, best_kernels(), Meeting::atomic); }}});
 }
 
 std::unique_ptr<Provider> make_fixed_order_provider() {

@@ -85,6 +85,22 @@ TEST(Channelwise, BitsDoNotDependOnThreadsLayoutOrInstructionSet) {
 }
 
 // What the kernels of cuda.cu do, one virtual thread after the other, written here from order.hpp's sentences.
+// Chunks are alike in both arms: on one thread, which meets them in ascending order, atomics give the fixed order's bits.
+TEST(Channelwise, AtomicsDifferInHowChunksMeetAlone) {
+  const auto& operation = operation_named("scale_channels_bwd");
+  for (const char* types : all_types)
+    for (const char* layout : all_layouts) {
+      const Problem problem{"scale_channels_bwd", "mb2_c70_h40_w40", types, layout};
+      PlanRunner runner(1);
+      ASSERT_TRUE(runner.verify(operation, problem, {"fixed_order", "chunks512", {}, {}}, {}).passed);
+      const auto expected = to_hex(runner.digest());
+      EXPECT_TRUE(runner.verify(operation, problem, {"openmp", "chunk_atomic", {}, {}}, {}).passed);
+      EXPECT_EQ(to_hex(runner.digest()), expected) << problem_id(problem);
+      const auto notes = operation.find_provider("openmp")->plan(problem, {"openmp", "chunk_atomic", {}, {}}, runner.device()).value()->notes();
+      EXPECT_EQ(notes.at("contention"), "4");
+    }
+}
+
 TEST(Channelwise, TheSumsOrderIsTheStatedOne) {
   const std::int64_t images = 2, channels = 5, plane = 25 * 41;  // three chunks, the last one short
   const Problem problem = scale_channels_problem(true, images, channels, 25, 41, "nhwc");

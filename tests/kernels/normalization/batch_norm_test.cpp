@@ -94,6 +94,31 @@ TEST(FixedOrderBatchNorm, BitsDoNotDependOnThreadsLayoutOrInstructionSet) {
     }
 }
 
+// Chunks are alike in both arms: on one thread, which meets them in ascending order, atomics give the fixed order's bits.
+TEST(AtomicBatchNorm, DiffersInHowChunksMeetAlone) {
+  for (const char* op : all_ops)
+    for (const char* types : all_types)
+      for (const char* layout : {"nhwc", "nchw", "nchw16c", "nchw8c"}) {
+        const Problem problem{op, "mb4_c40_h24_w24", types, layout};
+        const auto& operation = operation_named(op);
+        PlanRunner runner(1);
+        const Algorithm atomic{"openmp", "chunk_atomic", {}, {}};
+        const auto plan = operation.find_provider("openmp")->plan(problem, atomic, runner.device());
+        if (std::string(op).ends_with("_inference")) {
+          ASSERT_FALSE(plan);
+          EXPECT_EQ(plan.error().kind, Reason::Kind::unsupported);
+          continue;
+        }
+        ASSERT_TRUE(plan) << plan.error().text;
+        EXPECT_EQ((*plan)->notes().at("contention"), "18");
+        const auto fixed = operation.find_provider("fixed_order")->plan(problem, {"fixed_order", "chunks", {}, {}}, runner.device()).value();
+        ASSERT_TRUE(runner.run(*fixed, operation, problem, {}));
+        const auto expected = to_hex(runner.digest());
+        ASSERT_TRUE(runner.run(**plan, operation, problem, {}));
+        EXPECT_EQ(to_hex(runner.digest()), expected) << problem_id(problem);
+      }
+}
+
 // E[x^2] - E[x]^2 in f32 would lose everything here: the mean is 4096, the deviation about 1. A chunk mean is rounded by up
 // to 2.4e-4 and stands some 0.1 from the mean, so each chunk may be off by 2 * 0.1 * 2.4e-4.
 TEST(FixedOrderBatchNorm, VarianceSurvivesALargeMean) {
