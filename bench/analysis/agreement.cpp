@@ -24,6 +24,7 @@ std::string_view to_text(Tier tier) {
     case Tier::differs_run_to_run: return "differs from run to run";
     case Tier::differs_with_partition: return "differs with the partition";
     case Tier::differs_otherwise: return "differs with placement, capture or batch";
+    case Tier::none_can_show: return "no difference seen, and none can show";
     case Tier::partly_untested: return "no difference, part untested";
     case Tier::no_difference: return "no difference in any scope tested";
   }
@@ -45,12 +46,18 @@ const ScopeResult* find_scope(const Record& record, Scope scope) {
   return nullptr;
 }
 
+std::string cannot_show(const Record& record) {
+  const auto found = record.notes.find("cannot_show");
+  return found == record.notes.end() ? "" : found->second;
+}
+
 Tier tier_of(const Record& record) {
   for (const auto scope : {Scope::repeat, Scope::process, Scope::load})
     if (differs(record, scope)) return Tier::differs_run_to_run;
   if (differs(record, Scope::partition)) return Tier::differs_with_partition;
   for (const auto scope : {Scope::placement, Scope::capture, Scope::batch})
     if (differs(record, scope)) return Tier::differs_otherwise;
+  if (!cannot_show(record).empty()) return Tier::none_can_show;
   // The scopes that a demand can name; the others are absent in some profiles without leaving a doubt.
   for (const auto scope : {Scope::repeat, Scope::process, Scope::load, Scope::partition})
     if (!is_settled(record, scope)) return Tier::partly_untested;
@@ -63,6 +70,8 @@ DemandState state_of(const Record& record, Demand demand) {
   if (demand == Demand::partition) scopes.push_back(Scope::partition);
   for (const auto scope : scopes)
     if (differs(record, scope)) return DemandState::differs;
+  // Nothing was learnt about the arm, so it cannot stand for one that meets a demand.
+  if (demand != Demand::nothing && !cannot_show(record).empty()) return DemandState::untested;
   for (const auto scope : scopes)
     if (!is_settled(record, scope)) return DemandState::untested;
   return DemandState::met;

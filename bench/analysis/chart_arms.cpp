@@ -3,7 +3,9 @@
 #include <cmath>
 #include <map>
 
+#include "bench/analysis/ceilings.hpp"
 #include "bench/analysis/chart_data.hpp"
+#include "bench/analysis/reduction_view.hpp"
 
 namespace detbench::analysis {
 namespace {
@@ -153,27 +155,64 @@ Json price_rows(const std::vector<ComparisonView>& views) {
   return rows;
 }
 
-Json reduction_rows(const std::vector<ComparisonView>& views) {
+namespace {
+
+/// The largest problems of every group, in the order of the views. First come those that differ in size alone: other
+/// types and distributions have the chart of the three prices.
+std::vector<const ComparisonView*> largest_of_each_group(const std::vector<ComparisonView>& views, std::size_t most) {
+  std::map<std::string, std::vector<const ComparisonView*>> groups;
+  for (const auto& view : views) {
+    const bool timed = std::any_of(view.arms.begin(), view.arms.end(), [](const ArmView& arm) { return arm.timed(); });
+    if (is_reduction(view) && view.info && view.info->bytes && timed) groups[view.group()].push_back(&view);
+  }
+  std::vector<const ComparisonView*> chosen;
+  for (auto& [name, all] : groups) {
+    const auto kind_of = [](const ComparisonView* v) {
+      const auto problem = reduction_problem(*v);
+      return problem.types + " " + problem.distribution;
+    };
+    const auto usual = kind_of(all.front());
+    std::stable_sort(all.begin(), all.end(), [&](const auto* a, const auto* b) {
+      const bool ua = kind_of(a) == usual, ub = kind_of(b) == usual;
+      return ua != ub ? ua : *a->info->bytes > *b->info->bytes;
+    });
+    if (all.size() > most) all.resize(most);
+    chosen.insert(chosen.end(), all.begin(), all.end());
+  }
+  std::sort(chosen.begin(), chosen.end());  // as they stand in `views`
+  return chosen;
+}
+
+}  // namespace
+
+Json reduction_rows(const std::vector<ComparisonView>& views, std::size_t most_problems) {
   Json rows = Json::array();
   std::map<std::string, std::map<std::string, double>> best;  // group, algorithm: best GB/s, for the order of rows
   std::map<std::string, std::vector<std::string>> problems;   // group: sizes, a lane for each
-  for (const auto& view : views) {
-    if (!is_reduction(view) || !view.info || !view.info->bytes) continue;
+  const ResultFile* file = nullptr;
+  std::vector<Ceiling> ceilings;
+  for (const auto* each : largest_of_each_group(views, most_problems)) {
+    const auto& view = *each;
+    if (view.file != file) ceilings = measured_ceilings(views, *(file = view.file));
+    const auto* roof = nearest_ceiling(ceilings, "memory_read", *view.info->bytes);
     problems[view.group()].push_back(view.label);
     for (const auto& arm : view.arms) {
       if (!arm.timed()) continue;
       const double rate = *view.info->bytes / arm.time->median_s / 1e9;
       const auto [distinct, runs] = sampled_distinct(*arm.record);
       const auto& check = arm.record->verification;
+      const auto error = error_of(*arm.record);
       rows.push_back({{"group", view.group()},
                       {"algorithm", arm.algorithm},
                       {"provider", arm.provider},
                       {"claim", claim_word(*arm.record)},
                       {"size", view.label},
                       {"gb_per_s", rate},
+                      {"roof_gb_per_s", roof ? Json(roof->gb_per_s) : Json()},
+                      {"shows", cannot_show(*arm.record).empty() ? "yes" : "no"},
                       {"distinct", distinct == 0 ? Json() : Json(distinct)},
                       {"runs", runs},
-                      {"max_ulp", number(error_ulp(*arm.record))},
+                      {"error_ulp", number(error ? std::optional(error->value) : std::nullopt)},
                       {"relative_l2", number(check ? std::optional(check->relative_l2) : std::nullopt)},
                       {"tier", to_text(arm.tier)},
                       {"time_us", arm.time->median_s * us},

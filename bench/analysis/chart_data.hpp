@@ -14,9 +14,10 @@ Json tradeoff_rows(const std::vector<ComparisonView>& views, std::size_t most_pr
 /// One row per problem and demand: group, label, rank, demand, lane, ratio, low, high, verdict, band_low, band_high, fastest,
 /// chosen, fastest_us, chosen_us, note (why there is no ratio), replay.
 Json price_rows(const std::vector<ComparisonView>& views);
-/// One row per timed reduction or scatter-add arm: group, lane, algorithm, provider, claim, size, gb_per_s,
-/// distinct, runs, max_ulp, relative_l2, tier, time_us, replay.
-Json reduction_rows(const std::vector<ComparisonView>& views);
+/// One row per timed reduction or scatter-add arm: group, lane, rank, algorithm, provider, claim, size, gb_per_s,
+/// roof_gb_per_s (measured read bandwidth), distinct, runs, shows ("no" where no order can show), error_ulp, relative_l2,
+/// tier, time_us, replay. Of every group the `most_problems` largest problems, of the type and distribution that most have.
+Json reduction_rows(const std::vector<ComparisonView>& views, std::size_t most_problems = 1000);
 /// One row per policy: panel, policy, rank, step_ms, minimum_ms, ratio, low, high, images_per_s, reorder_share, note.
 Json policy_rows(const std::vector<ComparisonView>& views);
 /// One row per policy and scope: panel, policy, rank, scope, verdict, text.
@@ -24,7 +25,8 @@ Json policy_scope_rows(const std::vector<ComparisonView>& views);
 /// One row per policy and kind of op: panel, policy, rank, op, op_ms, order.
 Json policy_op_rows(const std::vector<ComparisonView>& views);
 /// One row per op, algorithm and scope, over all problems: panel, algorithm, rank, scope, verdict (the worst), text
-/// ("3/14": differs in 3 of 14 problems tested), broken, differing, tested.
+/// ("3/14": differs in 3 of 14 problems tested), broken, differing, tested, none_can_show (problems in which no order can show:
+/// they do not count as tested).
 Json verdict_rows(const std::vector<ComparisonView>& views);
 /// One row per policy, layer and phase of the train steps: facet, policy, layer, rank, phase, extra_ms against the
 /// policy `fastest` (or the first one), at most `most_layers` layers, dearest first.
@@ -34,6 +36,8 @@ Json layer_rows(const std::vector<ComparisonView>& views, std::size_t most_layer
 std::string claim_word(const Record& record);
 /// "no difference in 10 runs", "differs: 4 distinct in 10 runs", "untested", ...
 std::string scope_words(const ScopeResult& result);
+/// The same for a row; where no order can show, no cell may read like a result: "no difference seen, and none can show: ...".
+std::string scope_words(const Record& record, const ScopeResult& result);
 /// "network:fastest@steps=3" -> "fastest"; options other than the number of steps stay.
 std::string policy_name(const ArmView& arm);
 bool is_train_step(const ComparisonView& view);

@@ -156,7 +156,7 @@ Json policy_op_rows(const std::vector<ComparisonView>& views) {
 Json verdict_rows(const std::vector<ComparisonView>& views) {
   struct Cell {
     ScopeVerdict worst = ScopeVerdict::not_applicable;
-    int differing = 0, tested = 0, untested = 0;
+    int differing = 0, tested = 0, untested = 0, none_can_show = 0;
     bool broken = false;
   };
   // In order of first appearance, so that providers keep the order of preference.
@@ -169,6 +169,11 @@ Json verdict_rows(const std::vector<ComparisonView>& views) {
       rank.emplace(key, rank.size());
       for (const auto& scope : arm.record->agreement) {
         auto& cell = cells[key][scope.scope];
+        // Seen without a difference where none could have shown: not a test that was passed.
+        if (scope.verdict == ScopeVerdict::no_difference && !cannot_show(*arm.record).empty()) {
+          ++cell.none_can_show;
+          continue;
+        }
         if (badness(scope.verdict) > badness(cell.worst)) cell.worst = scope.verdict;
         const bool differs = scope.verdict == ScopeVerdict::differs || scope.verdict == ScopeVerdict::already_differs;
         if (differs) ++cell.differing;
@@ -183,15 +188,17 @@ Json verdict_rows(const std::vector<ComparisonView>& views) {
   for (const auto& [key, scopes] : cells)
     for (const auto& [scope, cell] : scopes) {
       const bool shown = cell.worst != ScopeVerdict::not_applicable && cell.worst != ScopeVerdict::not_measured;
+      const bool only_unshowable = cell.none_can_show > 0 && badness(cell.worst) <= badness(ScopeVerdict::not_measured);
       rows.push_back({{"panel", key.first},
                       {"algorithm", key.second},
                       {"rank", rank[key]},
                       {"scope", to_text(scope)},
-                      {"verdict", verdict_word(cell.worst)},
-                      {"text", shown ? fmt::format("{}/{}", cell.differing, cell.tested) : ""},
+                      {"verdict", only_unshowable ? "none can show" : verdict_word(cell.worst)},
+                      {"text", only_unshowable ? "-" : shown ? fmt::format("{}/{}", cell.differing, cell.tested) : ""},
                       {"broken", cell.broken},
                       {"differing", cell.differing},
                       {"tested", cell.tested},
+                      {"none_can_show", cell.none_can_show},
                       {"untested", cell.untested}});
     }
   return rows;

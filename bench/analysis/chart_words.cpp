@@ -26,6 +26,12 @@ std::string scope_words(const ScopeResult& r) {
   return "";
 }
 
+std::string scope_words(const Record& record, const ScopeResult& result) {
+  if (const auto why = cannot_show(record); !why.empty() && result.verdict == ScopeVerdict::no_difference)
+    return "no difference seen, and none can show: " + why;
+  return scope_words(result);
+}
+
 std::string policy_name(const ArmView& arm) {
   const auto name = arm.algorithm.substr(arm.algorithm.find(':') + 1);
   const auto at = name.find('@');
@@ -45,7 +51,8 @@ bool is_train_step(const ComparisonView& view) {
 }
 
 bool is_reduction(const ComparisonView& view) {
-  return view.suite == "reduction" || view.suite == "scatter_add" || view.op == "scatter_add";
+  static constexpr std::string_view ops[] = {"sum", "dot", "segmented_sum", "scatter_add", "index_add", "weighted_histogram", "resize_bilinear_bwd", "bias_grad"};
+  return view.suite == "reduction" || view.suite == "scatter_add" || std::find(std::begin(ops), std::end(ops), view.op) != std::end(ops);
 }
 
 }  // namespace detbench::analysis

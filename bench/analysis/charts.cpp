@@ -7,12 +7,15 @@
 #include "bench/analysis/divergence_rows.hpp"
 #include "bench/analysis/embedded_files.hpp"
 #include "bench/analysis/provenance.hpp"
+#include "bench/analysis/reduction_rows.hpp"
 #include "bench/records/json_text.hpp"
 
 namespace detbench::analysis {
 namespace {
 
 constexpr std::size_t frontier_panels = 12;
+constexpr std::size_t price_panels = 12;
+constexpr std::size_t sizes_shown = 4;
 constexpr std::size_t layers_shown = 30;
 constexpr std::size_t subtitle_width = 112;
 
@@ -56,12 +59,29 @@ std::vector<Source> sources(const std::vector<ResultFile>& files, const std::vec
        {"At most 40 problems, those where agreement costs most (the tables have all)",
         "Arms: picked by one half of the blocks, published from the other; line: 95 % interval; grey: A/A band"}});
   list.push_back({"reductions",
-                  "Throughput, distinct results seen in the sampling scopes, and the largest error against fp64, side "
-                  "by side for each algorithm.",
+                  "Throughput, distinct results seen in the sampling scopes, and the largest error against the exact sum, side "
+                  "by side for each algorithm. A grey stroke is the read bandwidth that this machine's memory gave in the same run. "
+                  "Pale marks: no order of additions could have shown there, so one distinct result says nothing.",
                   "no reduction or scatter-add was timed",
-                  {{"rows", reduction_rows(views)}},
-                  {"Throughput: every input read once, every output written once; distinct results: over repeat, "
-                   "process and load"}});
+                  {{"rows", reduction_rows(views, sizes_shown)}},
+                  {fmt::format("At most {} problems of an op, the largest; throughput: every input read once, every output written once", sizes_shown),
+                   "Distinct results: over repeat, process and load; grey stroke: read bandwidth measured in the same run, at the nearest size"}});
+  list.push_back({"three_prices",
+                  "Each panel is one problem, each mark an algorithm: left is faster, low is more accurate, colour and shape say what its bits do and "
+                  "what is claimed of them. A vertical line spans the errors of several runs of the same algorithm. At most 0.5 ULP is a correctly "
+                  "rounded sum.",
+                  "no reduction with an error was timed",
+                  {{"rows", three_price_rows(views, price_panels)}},
+                  {fmt::format("Of each op, type and distribution the largest problem, at most {}; names where there is room, all in the tables", price_panels),
+                   "Error: against the exact sum of the same inputs, in ULP of the output's type, largest over the outputs"}});
+  list.push_back({"contention",
+                  "How much longer the fastest scatter-add in fixed order (or independent of order) takes than the fastest atomic one, against how many updates meet in a bin. "
+                  "Below 1x order is the faster way. Hollow crosses: layouts in which no order of additions can show, so that atomics give the same bits "
+                  "every time without being repeatable.",
+                  "no scatter-add was timed with atomics and in order",
+                  {{"rows", contention_rows(views)}},
+                  {"Both arms picked by one half of the blocks, ratios from the other, vertical line: 95 % interval",
+                   "Hollow cross: no difference seen in the atomic arm, and none can show (too few updates meet)"}});
   list.push_back({"train_step_policies",
                   "One row per policy. Left: time of the whole step. Middle: did the trained state differ when the "
                   "named thing was varied (n = runs or "
@@ -96,7 +116,7 @@ std::vector<Source> sources(const std::vector<ResultFile>& files, const std::vec
        "the colour is the worst observation. A black outline marks a vendor's claim that was broken.",
        "no agreement was probed",
        {{"rows", verdict_rows(views)}},
-       {"a/b: bits differed in a of b problems tested; black outline: a claim that covers the scope was broken"}});
+       {"a/b: bits differed in a of b problems tested; black outline: a claim that covers the scope was broken", "none can show: no difference was seen, in problems where no order of additions could make one"}});
   return list;
 }
 

@@ -12,10 +12,11 @@
 namespace detbench::analysis {
 
 /// How far an arm's bits were seen to agree, worst first: the agreement axis of the tradeoff.
-enum class Tier { differs_run_to_run, differs_with_partition, differs_otherwise, partly_untested, no_difference };
-/// "differs from run to run", ..., "no difference in any scope tested".
+enum class Tier { differs_run_to_run, differs_with_partition, differs_otherwise, none_can_show, partly_untested, no_difference };
+/// "differs from run to run", ..., "no difference in any scope tested". none_can_show: nothing differed, and the problem is
+/// such that no order of additions could change a bit (note `cannot_show`), so that nothing was learnt.
 std::string_view to_text(Tier tier);
-inline constexpr std::array all_tiers{Tier::no_difference, Tier::partly_untested, Tier::differs_otherwise,
+inline constexpr std::array all_tiers{Tier::no_difference, Tier::partly_untested, Tier::none_can_show, Tier::differs_otherwise,
                                       Tier::differs_with_partition, Tier::differs_run_to_run};
 Tier tier_of(const Record& record);
 
@@ -27,6 +28,8 @@ enum class DemandState { met, differs, untested };
 DemandState state_of(const Record& record, Demand demand);
 
 const ScopeResult* find_scope(const Record& record, Scope scope);
+/// Why no order of additions could change a bit of this row (note `cannot_show`); empty: it could.
+std::string cannot_show(const Record& record);
 
 struct ArmView {
   const Record* record = nullptr;

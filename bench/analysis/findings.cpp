@@ -181,6 +181,7 @@ std::vector<Finding> find_findings(const std::vector<ResultFile>& files, const s
     rows_in_words(files[i], who, findings);
     train_steps_in_words(views, files[i], who, findings);
     prices_in_words(views, files[i], who, findings);
+    reductions_in_words(views, files[i], who, findings);
     divergence_in_words(files[i], who, findings);
     ablation_in_words(files[i], who, findings);
     agreement_in_words(files[i], who, findings);

@@ -20,12 +20,14 @@ const ArmView* choose(const ComparisonView& view, Demand demand) {
 }
 
 std::string reason_without_arm(const ComparisonView& view, Demand demand, bool& untested) {
-  bool any_timed = false;
+  bool any_timed = false, any_can_show = false;
   for (const auto& arm : view.arms) {
     any_timed = any_timed || arm.timed();
+    any_can_show = any_can_show || (arm.timed() && cannot_show(*arm.record).empty());
     if (arm.timed() && state_of(*arm.record, demand) == DemandState::untested) untested = true;
   }
   if (!any_timed) return "nothing was timed";
+  if (untested && !any_can_show) return "untested: no order of additions can show here";
   return untested ? "untested: no timed arm was seen in every scope of the demand" : "every timed arm differs";
 }
 

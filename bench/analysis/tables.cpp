@@ -4,6 +4,7 @@
 
 #include "bench/analysis/chart_data.hpp"
 #include "bench/analysis/provenance.hpp"
+#include "bench/analysis/reduction_rows.hpp"
 
 namespace detbench::analysis {
 namespace {
@@ -55,7 +56,7 @@ Table results_table(const std::vector<ComparisonView>& views) {
       for (const auto scope : all_scopes) {
         if (scope == Scope::machine) continue;
         const auto* found = find_scope(r, scope);
-        cells.push_back(found ? Json(scope_words(*found)) : Json());
+        cells.push_back(found ? Json(scope_words(r, *found)) : Json());
       }
       cells.push_back(r.verification ? Json(r.verification->max_ulp) : Json());
       cells.push_back(r.workspace_bytes ? Json(*r.workspace_bytes) : Json());
@@ -105,11 +106,86 @@ Table reduction_table(const std::vector<ComparisonView>& views) {
                     {"time_us", "median, us"},
                     {"distinct", "distinct results"},
                     {"runs", "runs"},
-                    {"max_ulp", "largest error, ULP"},
+                    {"error_ulp", "largest error, ULP"},
                     {"relative_l2", "relative error (L2)"},
                     {"claim", "claim"},
                     {"tier", "observed"},
                     {"replay", "replay"}});
+}
+
+Table reduction_speed_table(const std::vector<ComparisonView>& views) {
+  return from_rows("reduction_speed", "Reductions against the measured read bandwidth and the fastest unordered arm", reduction_speed_rows(views),
+                   {{"group", "op"},
+                    {"label", "problem"},
+                    {"algorithm", "algorithm"},
+                    {"order", "order"},
+                    {"claim", "claim"},
+                    {"observed", "observed"},
+                    {"lowering", "atomic lowering"},
+                    {"time_us", "median, us"},
+                    {"gb_per_s", "GB/s"},
+                    {"roof_gb_per_s", "read bandwidth, GB/s"},
+                    {"roof", "measured with"},
+                    {"share", "share of it"},
+                    {"unordered", "fastest unordered"},
+                    {"to_unordered", "time to that"},
+                    {"low", "95 % from"},
+                    {"high", "to"},
+                    {"error_ulp", "largest error, ULP"},
+                    {"bound", "what bounds it"},
+                    {"replay", "replay"}});
+}
+
+Table speed_target_table(const std::vector<ComparisonView>& views, const std::vector<ResultFile>& files) {
+  return from_rows("speed_targets", "Speed targets of the reductions", speed_target_rows(views, files),
+                   {{"file", "file"},
+                    {"target", "target"},
+                    {"problem", "problem"},
+                    {"arm", "arm"},
+                    {"reached", "reached"},
+                    {"low", "95 % from"},
+                    {"high", "to"},
+                    {"asked", "asked"},
+                    {"verdict", "verdict"},
+                    {"roof_gb_per_s", "read bandwidth, GB/s"},
+                    {"share", "share of it"},
+                    {"bound", "what bounds it"},
+                    {"replay", "replay"}});
+}
+
+Table contention_table(const std::vector<ComparisonView>& views) {
+  return from_rows("contention", "What order costs under contention", contention_rows(views),
+                   {{"panel", "op"},
+                    {"problem", "problem"},
+                    {"layout", "layout"},
+                    {"updates_per_bin", "updates per bin"},
+                    {"strategy", "strategy"},
+                    {"ordered", "fastest of it"},
+                    {"atomic", "fastest atomic"},
+                    {"price", "price (x the atomic)"},
+                    {"low", "95 % from"},
+                    {"high", "to"},
+                    {"verdict", "verdict"},
+                    {"seen", "the atomic was seen to"},
+                    {"why", "why none can show"},
+                    {"replay", "replay"}});
+}
+
+Table worst_case_table(const std::vector<ComparisonView>& views) {
+  return from_rows("cannot_show", "Rows in which no order of additions can show", worst_case_rows(views),
+                   {{"group", "op"},
+                    {"label", "problem"},
+                    {"algorithm", "algorithm"},
+                    {"order", "order"},
+                    {"contention", "contention"},
+                    {"seen", "observed"},
+                    {"why", "why none can show"},
+                    {"replay", "replay"}});
+}
+
+Table ceiling_table(const std::vector<ComparisonView>& views, const std::vector<ResultFile>& files) {
+  return from_rows("measured_ceilings", "What memory gave in the same run", ceiling_rows(views, files),
+                   {{"file", "file"}, {"op", "op"}, {"buffer", "buffer"}, {"gb_per_s", "GB/s"}, {"algorithm", "fastest algorithm"}, {"busy", "verdict"}, {"replay", "replay"}});
 }
 
 Table train_step_table(const std::vector<ComparisonView>& views) {
@@ -162,7 +238,8 @@ Table control_table(const std::vector<ResultFile>& files) {
 
 std::vector<Table> make_tables(const std::vector<ResultFile>& files, const std::vector<ComparisonView>& views) {
   return {price_table(views),      train_step_table(views), policy_table(files), divergence_table(files),
-          reduction_table(views), control_table(files), ablation_table(files),    results_table(views)};
+          reduction_table(views), reduction_speed_table(views), speed_target_table(views, files), contention_table(views),
+          worst_case_table(views), ceiling_table(views, files), control_table(files), ablation_table(files),    results_table(views)};
 }
 
 std::string cell_text(const Json& cell) {

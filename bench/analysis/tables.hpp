@@ -19,6 +19,11 @@ struct Table {
 Table results_table(const std::vector<ComparisonView>& views);
 Table price_table(const std::vector<ComparisonView>& views);
 Table reduction_table(const std::vector<ComparisonView>& views);
+Table reduction_speed_table(const std::vector<ComparisonView>& views);
+Table speed_target_table(const std::vector<ComparisonView>& views, const std::vector<ResultFile>& files);
+Table contention_table(const std::vector<ComparisonView>& views);
+Table worst_case_table(const std::vector<ComparisonView>& views);
+Table ceiling_table(const std::vector<ComparisonView>& views, const std::vector<ResultFile>& files);
 Table train_step_table(const std::vector<ComparisonView>& views);
 /// How the policies were chosen and what became of their picks; and train steps side by side, a row per compared step.
 Table policy_table(const std::vector<ResultFile>& files);

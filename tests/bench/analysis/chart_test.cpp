@@ -30,13 +30,13 @@ void collect_fields(const Json& json, std::set<std::string>& fields) {
 }
 
 TEST(Charts, everyFieldOfASpecificationIsInItsRows) {
-  std::vector<ResultFile> files{synthetic::make({})};
+  std::vector<ResultFile> files{synthetic::make({.contention = true})};
   const auto charts = make_charts(files, view_comparisons(files));
   ASSERT_TRUE(charts) << charts.error().text;
-  EXPECT_EQ(charts->size(), 8u);
+  EXPECT_EQ(charts->size(), 10u);
   for (const auto& chart : *charts) {
     ASSERT_TRUE(chart.has_data) << chart.name;
-    std::set<std::string> fields, known{"low", "high", "from", "until"};  // made by an aggregate of the A/A band
+    std::set<std::string> fields, known{"low", "high", "from", "until", "even", "words"};  // made by transforms
     collect_fields(chart.spec, fields);
     for (const auto& [name, rows] : chart.spec["datasets"].items())
       for (const auto& row : rows)
@@ -72,7 +72,7 @@ TEST(Charts, withoutDataTheySaySo) {
 }
 
 TEST(Charts, specificationsHoldNoUrlAndNoData) {
-  std::vector<ResultFile> files{synthetic::make({})};
+  std::vector<ResultFile> files{synthetic::make({.contention = true})};
   const auto charts = make_charts(files, view_comparisons(files));
   ASSERT_TRUE(charts);
   for (const auto& chart : *charts) {
@@ -178,7 +178,7 @@ TEST(Tables, csvQuotesAndKeepsDigitsMarkdownEscapes) {
 }
 
 TEST(Tables, everyRowHasACellPerColumnAndItsReplayCommand) {
-  std::vector<ResultFile> files{synthetic::make({}), synthetic::make({.seed = 2})};
+  std::vector<ResultFile> files{synthetic::make({.contention = true}), synthetic::make({.seed = 2})};
   const auto views = view_comparisons(files);
   for (const auto& table : make_tables(files, views)) {
     EXPECT_FALSE(table.rows.empty()) << table.name;

@@ -198,6 +198,62 @@ void add_reductions(const Shape& shape, Noise& noise, ResultFile& file) {
   }
 }
 
+void add_contention(const Shape& shape, Noise& noise, ResultFile& file) {
+  struct Arm {
+    const char* name;
+    double seconds;
+    bool claims, differs;
+    Accuracy accuracy;
+  };
+  const auto add = [&](const std::string& problem, const char* suite, double bytes, const std::vector<Arm>& arms,
+                       const std::map<std::string, std::string>& notes) {
+    auto info = comparison(problem, suite, shape, noise);
+    info.bytes = bytes;
+    info.twin_of = arms[0].name;
+    std::uint32_t position = 0;
+    for (const auto& arm : arms) {
+      auto r = row(problem, arm.name, suite);
+      const auto baseline = noise.digest();
+      r.output_digest = to_hex(baseline);
+      r.input_digest = info.input_digest;
+      r.verification = Verification{true, "", 1, 1, 4, 1e-7, 0.01};
+      if (std::string(suite) != "other") r.accuracy = arm.accuracy;
+      r.agreement = scopes(arm.differs, arm.differs ? 5 : 1, baseline, noise);
+      if (arm.claims) {
+        r.claim = {Guarantee::gpu_to_gpu, "by construction", {all_scopes.begin(), all_scopes.end()}};
+        r.claim_verdict = ClaimVerdict::held_in_n;
+      }
+      r.notes = notes;
+      if (!arm.claims && std::string(arm.name).find("atomic") != std::string::npos) r.notes["atomic_lowering"] = "f32: compare-and-swap loop on x86-64 (object)";
+      r.timing = Timing{samples(arm.seconds, position++, shape, noise), to_hex(baseline), false};
+      file.records.push_back(r);
+    }
+    info.twin_samples = samples(arms[0].seconds, position, shape, noise);
+    file.comparisons.push_back(info);
+  };
+  const Accuracy fixed{4, 1e-7, 2.0, 4, 4}, atomic{8, 2e-7, 2.0, 6, 12}, exact{0.5, 1e-8, 2.0, 0.5, 0.5};
+  const double buffer = 67108864;
+  add("memory_read/n67108864/f32_i64_strict/vector", "other", buffer, {{"memory_traffic:word_sum", buffer / 20e9, true, false, {}}}, {});
+  add("memory_copy/n67108864/f32_f32_strict/vector", "other", 2 * buffer,
+      {{"memory_traffic:copy_words", 2 * buffer / 12e9, true, false, {}}, {"libc:memcpy", 2 * buffer / 16e9, false, false, {}}}, {});
+  for (const bool wide : {false, true}) {
+    const double bytes = 4.0 * 67108864;
+    add(std::string("sum/n67108864") + (wide ? "_wide" : "") + "/f32_f32_strict/vector", "reduction", bytes,
+        {{"openmp:chunk_atomic_static", bytes / 18e9, false, true, wide ? fixed : atomic},
+         {"fixed_order:fixed_tree", bytes / 17e9, true, false, wide ? Accuracy{16, 4e-7, 2.0, 16, 16} : fixed},
+         {"order_independent:exact_window", bytes / 15e9, true, false, exact}},
+        {});
+  }
+  const double updates = 1048576, seconds = 2e-3;
+  for (const auto& [bins, price] : {std::pair{65536, 1.5}, {1024, 1.0}, {16, 0.5}})
+    add("scatter_add/n1048576_bins" + std::to_string(bins) + "_hot0/f32_f32_strict/vector", "scatter_add", 8 * updates + 4 * bins,
+        {{"openmp:atomic", seconds, false, true, atomic}, {"fixed_order:sort_tree", price * seconds, true, false, fixed}},
+        {{"updates_per_bin", std::to_string(1048576 / bins)}});
+  add("scatter_add/n1048576_bins524288_hot0_pairs/f32_f32_strict/vector", "scatter_add", 8 * updates + 4 * 524288,
+      {{"openmp:atomic", seconds, false, false, fixed}, {"fixed_order:sort_tree", 3 * seconds, true, false, fixed}},
+      {{"updates_per_bin", "2"}, {"cannot_show", "at most two updates meet in a bin: 0 + a + b and 0 + b + a are the same bits"}});
+}
+
 void add_policies(const std::string& problem, ResultFile& file) {
   PolicyInfo policy;
   policy.name = "fastest_observed:partition", policy.demand = "partition", policy.meaning = "synthetic", policy.activation_layout = "nhwc";
@@ -325,6 +381,7 @@ ResultFile make(const Shape& shape) {
                    {"integer_accumulation", Scope::repeat, false, 10, 1, true, ""}};
   add_convolutions(shape, noise, file);
   if (shape.reductions) add_reductions(shape, noise, file);
+  if (shape.contention) add_contention(shape, noise, file);
   if (shape.train_step) add_train_step(shape, noise, file);
   if (shape.oddities && !file.records.empty()) {
     for (auto& scope : file.records.front().agreement)

@@ -1,0 +1,58 @@
+#include "bench/analysis/ceilings.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace detbench::analysis {
+
+bool is_memory_traffic(const ComparisonView& view) { return view.op.rfind("memory_", 0) == 0; }
+
+std::vector<Ceiling> measured_ceilings(const std::vector<ComparisonView>& views, const ResultFile& file) {
+  std::vector<Ceiling> ceilings;
+  for (const auto& view : views) {
+    if (view.file != &file || !is_memory_traffic(view) || !view.fastest || !view.info || !view.info->bytes) continue;
+    const auto& fastest = view.arms[*view.fastest];
+    Ceiling ceiling{view.op, *view.info->bytes, *view.info->bytes / fastest.time->median_s / 1e9, fastest.algorithm, &view};
+    if (view.op == "memory_copy") ceiling.buffer_bytes /= 2;
+    ceilings.push_back(std::move(ceiling));
+  }
+  std::stable_sort(ceilings.begin(), ceilings.end(), [](const Ceiling& a, const Ceiling& b) {
+    const auto order = [](const Ceiling& c) { return c.op == "memory_read" ? 0 : c.op == "memory_write" ? 1 : 2; };
+    return order(a) != order(b) ? order(a) < order(b) : a.buffer_bytes < b.buffer_bytes;
+  });
+  return ceilings;
+}
+
+const Ceiling* nearest_ceiling(const std::vector<Ceiling>& ceilings, std::string_view op, double bytes) {
+  const Ceiling* nearest = nullptr;
+  const auto distance = [&](const Ceiling& c) { return std::abs(std::log(c.buffer_bytes / bytes)); };
+  for (const auto& ceiling : ceilings)
+    if (ceiling.op == op && (!nearest || distance(ceiling) < distance(*nearest))) nearest = &ceiling;
+  return nearest;
+}
+
+std::string bytes_in_words(double bytes) {
+  const char* unit = "bytes";
+  for (const char* larger : {"KiB", "MiB", "GiB"}) {
+    if (bytes < 1024) break;
+    bytes /= 1024;
+    unit = larger;
+  }
+  return fmt::format("{:.4g} {}", bytes, unit);
+}
+
+std::optional<double> last_level_cache_bytes(const ResultFile& file) {
+  const auto cpu = file.manifest.find("cpu");
+  if (cpu == file.manifest.end() || !cpu->is_object()) return std::nullopt;
+  const auto caches = cpu->find("caches");
+  if (caches == cpu->end() || !caches->is_array()) return std::nullopt;
+  std::optional<double> largest;
+  for (const auto& cache : *caches)
+    if (cache.is_object() && cache.contains("bytes") && cache["bytes"].is_number())
+      largest = std::max(largest.value_or(0), cache["bytes"].get<double>());
+  return largest;
+}
+
+}  // namespace detbench::analysis
