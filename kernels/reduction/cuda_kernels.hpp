@@ -1,4 +1,4 @@
-// What the CUDA reductions share: checked calls, 16-byte loads, the sum over a block. Included by .cu files alone.
+// What the CUDA reductions share: checked calls, grids, the sum over a block. Included by .cu files alone.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -35,34 +35,6 @@ inline Result<int> filling_grid(std::int64_t pieces) {
   return static_cast<int>(pieces < grid ? (pieces > 0 ? pieces : 1) : grid);
 }
 
-inline bool is_aligned_to_16(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }
-
-/// Elements index .. index+3 (index a multiple of 4), all inside the vector. `Wide` needs a 16-byte aligned x; a
-/// shifted buffer (placement scope) is read element by element, into the same lanes.
-template <bool Wide, class T>
-__device__ __forceinline__ void load4(const T* __restrict__ x, std::int64_t index, T (&values)[4]) {
-  if constexpr (Wide && sizeof(T) == 4) {
-    const float4 v = __ldg(reinterpret_cast<const float4*>(x + index));
-    values[0] = v.x, values[1] = v.y, values[2] = v.z, values[3] = v.w;
-  } else if constexpr (Wide) {
-    const double2 a = __ldg(reinterpret_cast<const double2*>(x + index)),
-                  b = __ldg(reinterpret_cast<const double2*>(x + index) + 1);
-    values[0] = a.x, values[1] = a.y, values[2] = b.x, values[3] = b.y;
-  } else {
-#pragma unroll
-    for (int i = 0; i < 4; ++i) values[i] = __ldg(x + index + i);
-  }
-}
-
-/// The same near the end of the vector: absent_value() beyond it. Apart, because a branch per load keeps the compiler
-/// from issuing several loads before the first is used.
-template <class T>
-__device__ __forceinline__ void load4_at_end(const T* __restrict__ x, std::int64_t index, std::int64_t n,
-                                             T (&values)[4]) {
-#pragma unroll
-  for (int i = 0; i < 4; ++i) values[i] = index + i < n ? __ldg(x + index + i) : absent_value<T>();
-}
-
 inline constexpr unsigned full_warp = 0xFFFFFFFFu;
 
 /// Lane l += lane l + 16, then 8, 4, 2, 1: a fixed tree; the sum is lane 0's.
@@ -84,35 +56,6 @@ __device__ __forceinline__ T block_sum(T value) {
   if (warp == 0) value = warp_sum(lane < Threads / 32 ? warps[lane] : absent_value<T>());
   __syncthreads();
   return value;
-}
-
-/// The sum of one thread's share when `threads` threads stride over the vector in groups of four elements: thread t
-/// takes groups t, t + threads, ... in this order into four running sums, joined at the end. 128 bytes are
-/// asked for at once: with 1024 resident threads a multiprocessor has 128 KiB in flight, several times what the latency
-/// of HBM times its bandwidth asks for (some 26 KiB on an H200).
-template <bool Wide, class T>
-__device__ __forceinline__ T strided_sum(const T* __restrict__ x, std::int64_t n, std::int64_t thread,
-                                         std::int64_t threads) {
-  constexpr int batch = sizeof(T) == 4 ? 8 : 4;
-  T sums[4] = {absent_value<T>(), absent_value<T>(), absent_value<T>(), absent_value<T>()};
-  const std::int64_t full_groups = n / 4;
-  std::int64_t group = thread;
-  for (; group + (batch - 1) * threads < full_groups; group += batch * threads) {
-    T values[batch][4];
-#pragma unroll
-    for (int b = 0; b < batch; ++b) load4<Wide>(x, (group + b * threads) * 4, values[b]);
-#pragma unroll
-    for (int b = 0; b < batch; ++b)
-#pragma unroll
-      for (int i = 0; i < 4; ++i) sums[i] += values[b][i];
-  }
-  for (; group * 4 < n; group += threads) {
-    T values[4];
-    load4_at_end(x, group * 4, n, values);
-#pragma unroll
-    for (int i = 0; i < 4; ++i) sums[i] += values[i];
-  }
-  return fold_owned_lanes(sums);
 }
 
 }  // namespace detbench::reduction

@@ -44,6 +44,7 @@ inline void verify_all(const Operation& operation, const Problem& problem, Devic
       ASSERT_TRUE(device.poison(workspace, Poison::nan_pattern, 2, *stream).has_value());
       const auto op = (*plan)->bind(sources, targets, workspace, *stream);
       ASSERT_TRUE(op.has_value()) << name << ": " << op.error().text;
+      ASSERT_TRUE((*op)->reset().has_value()) << name;
       const auto ran = (*op)->enqueue();
       ASSERT_TRUE(ran.has_value()) << name << ": " << ran.error().text;
       std::vector<std::vector<std::byte>> bytes;

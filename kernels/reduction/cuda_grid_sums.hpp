@@ -1,0 +1,21 @@
+// What the sums that meet in atomics share: an accumulator set to zero and a grid that fills the GPU. Included by .cu files
+// alone.
+#pragma once
+
+#include "kernels/reduction/cuda_summands.hpp"
+#include "kernels/reduction/sum_problem.hpp"
+
+namespace detbench::reduction {
+
+/// Zeroes the sum, then calls launch(grid, stream). A block takes 1024 summands at least.
+template <class Source, class Launch>
+Status launch_onto_zero(const SumCall<Source>& call, const char* name, Launch&& launch) {
+  const auto grid = filling_grid((call.n + 4 * block_threads - 1) / (4 * block_threads));
+  if (!grid) return tl::unexpected(grid.error());
+  const auto stream = static_cast<cudaStream_t>(call.stream);
+  if (auto status = checked(cudaMemsetAsync(call.sum, 0, sizeof *call.sum, stream), "cudaMemsetAsync"); !status) return status;
+  launch(*grid, stream);
+  return launched(name);
+}
+
+}  // namespace detbench::reduction
