@@ -22,7 +22,9 @@
 #include "kernels/optimizer/optimizer.hpp"
 #include "kernels/pooling/pooling.hpp"
 #include "kernels/reduction/sum.hpp"
+#include "kernels/resize/resize.hpp"
 #include "kernels/scatter_add/scatter_add.hpp"
+#include "kernels/segmented_sum/segmented_sum.hpp"
 #include "models/inference.hpp"
 #include "models/planner.hpp"
 
@@ -46,7 +48,9 @@ Registry make_registry(const std::filesystem::path& selections, const AlgorithmS
   for (auto& operation : make_optimizer_operations()) registry.add(std::move(operation));
   registry.add(make_sum_operation());
   registry.add(make_dot_operation());
+  registry.add(make_segmented_sum_operation());
   registry.add(make_scatter_add_operation());
+  registry.add(make_resize_bilinear_operation());
   for (auto& operation : make_memory_traffic_operations()) registry.add(std::move(operation));
   const auto source = policies_from_files(selections);
   const auto kernels = make_network_registry();
