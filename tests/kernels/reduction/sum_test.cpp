@@ -33,10 +33,18 @@ class Sums : public ::testing::Test {
 
 TEST_F(Sums, EveryAlgorithmMeetsTheExactAndTheRoundingBound) {
   const auto device = cpu(3);
-  for (const char* types : {"f32_f32_strict", "f64_f64_strict"})
-    for (const char* n : {"n1", "n2", "n63", "n65", "n2047", "n2049", "n65537", "n400003"})
-      for (InputFill fill : {InputFill::exact, InputFill::rounding, InputFill::wide})
-        testing::verify_all(*sum_, {"sum", n, types, "vector"}, *device, fill);
+  const auto dot = make_dot_operation();
+  for (const Operation* operation : {sum_.get(), dot.get()}) {
+    const auto verify = [&](const char* shape, const char* types, InputFill fill) {
+      testing::verify_all(*operation, {std::string(operation->op()), shape, types, "vector"}, *device, fill);
+    };
+    for (const char* types : {"f32_f32_strict", "f64_f64_strict", "f16_f32_strict", "bf16_f32_strict"}) {
+      for (const char* shape : {"n1", "n2047", "n140003"})
+        for (InputFill fill : {InputFill::exact, InputFill::rounding, InputFill::wide}) verify(shape, types, fill);
+      for (const char* shape : {"n65", "n70001_uniform", "n70002_wide", "n70003_cancelling"})
+        verify(shape, types, InputFill::rounding);
+    }
+  }
 }
 
 TEST_F(Sums, TheReferenceRefusesAWrongSum) {
@@ -133,6 +141,8 @@ TEST_F(Sums, BadProblemsAreRefusedInOneLine) {
                {{"sum", "n-3", "f32_f32_strict", "vector"}, "n-3"},
                {{"sum", "m5", "f32_f32_strict", "vector"}, "'m'"},
                {{"sum", "n5_k2", "f32_f32_strict", "vector"}, "n5_k2"},
+               {{"sum", "n5_narrow", "f32_f32_strict", "vector"}, "narrow"},
+               {{"dot", "n5", "f32_f32_strict", "vector"}, "dot"},
                {{"sum", "n99999999999999", "f32_f32_strict", "vector"}, "n99999999999999"},
                {{"sum", "n5", "f16_f16_strict", "vector"}, "f32_f32_strict"},
                {{"sum", "n5", "f32_f32_strict", "nhwc"}, "vector"},
