@@ -50,6 +50,8 @@ Registry make_registry(const std::filesystem::path& selections, const AlgorithmS
   registry.add(make_dot_operation());
   registry.add(make_segmented_sum_operation());
   registry.add(make_scatter_add_operation());
+  registry.add(make_index_add_operation());
+  registry.add(make_weighted_histogram_operation());
   registry.add(make_resize_bilinear_operation());
   for (auto& operation : make_memory_traffic_operations()) registry.add(std::move(operation));
   const auto source = policies_from_files(selections);

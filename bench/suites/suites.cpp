@@ -104,7 +104,7 @@ std::string suite_of(const std::string& op) {
   if (begins("train_step")) return "train_step";
   if (begins("inference")) return "inference";
   if (op == "sum") return "reduction";
-  if (op == "scatter_add") return "scatter_add";
+  if (op == "scatter_add" || op == "index_add" || op == "weighted_histogram") return "scatter_add";
   if (op == "control") return "control";
   return "other";
 }

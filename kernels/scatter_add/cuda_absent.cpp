@@ -1,15 +1,12 @@
-#include "kernels/scatter_add/scatter_problem.hpp"
+#include "kernels/scatter_add/strategies.hpp"
 
 namespace detbench::scatter_add {
-namespace {
 
-std::unique_ptr<Provider> absent(const char* name) {
-  return make_absent_provider(name, "this build has no CUDA toolkit: install one and configure with DETBENCH_CUDA=ON");
+std::vector<ScatterAlgorithm> cuda_fixed_order() { return {}; }
+std::vector<ScatterAlgorithm> cuda_order_independent() { return {}; }
+
+std::unique_ptr<Provider> make_cuda_atomic_scatters() {
+  return make_absent_provider("cuda_atomic", "this build has no CUDA toolkit: install one and configure with DETBENCH_CUDA=ON");
 }
-
-}  // namespace
-
-std::unique_ptr<Provider> make_cuda_atomic_scatters() { return absent("cuda_atomic"); }
-std::unique_ptr<Provider> make_cuda_fixed_scatters() { return absent("cuda_fixed"); }
 
 }  // namespace detbench::scatter_add

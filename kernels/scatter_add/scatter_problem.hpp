@@ -1,61 +1,56 @@
-// What a scatter-add asks, and the shape that every algorithm for it has.
+// What the three operations of this folder ask: scatter_add, index_add and weighted_histogram, one struct for all.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
-#include "kernels/reduction/table_provider.hpp"
-#include "kernels/tensor/host_device.hpp"
+#include "kernels/op.hpp"
+#include "kernels/reduction/distribution.hpp"
+#include "kernels/scatter_add/targets.hpp"
 
 namespace detbench::scatter_add {
 
+enum class Kind { scatter_add, index_add, weighted_histogram };
+inline constexpr Kind all_kinds[] = {Kind::scatter_add, Kind::index_add, Kind::weighted_histogram};
+std::string_view to_text(Kind kind);
+
 struct ScatterProblem {
-  std::int64_t n = 0;
+  Kind kind = Kind::scatter_add;
+  std::int64_t n = 0;       ///< updates
+  std::int64_t width = 1;   ///< values of one update, which go to neighbouring places of its bin
   std::int32_t bins = 0, hot = 0;
+  Layout layout = Layout::random;
+  reduction::Distribution distribution = reduction::Distribution::centred;
+  DataType stored = DataType::f32;  ///< of the values
+  DataType bin = DataType::f32;     ///< of the bins: the output
+
+  bool has_samples() const { return kind == Kind::weighted_histogram; }
+  std::int64_t values() const { return n * width; }
+  std::int64_t outputs() const { return bins * width; }
+  /// Additions are made in this type wherever the order is ours; bins of 16 bits are rounded once, at the end.
+  DataType accumulator() const { return bin == DataType::f64 ? DataType::f64 : DataType::f32; }
   /// Indices are drawn from 0 .. index_limit()-1.
-  std::int64_t index_limit() const { return hot > 0 ? std::int64_t{2} * bins : bins; }
+  std::int64_t index_limit() const;
 };
-/// Errors name the part that is wrong.
+/// Errors name the part that is wrong and show what would be right.
 Result<ScatterProblem> parse_scatter(const Problem& problem);
 
-/// The bin that an index names (scatter_add.hpp). `hot` is a power of two wherever an index can reach `bins`.
-DETBENCH_HOST_DEVICE constexpr std::int32_t target_bin(std::int32_t index, std::int32_t bins, std::int32_t hot) {
-  return index < bins ? index : (index - bins) & (hot - 1);
-}
+/// Updates per bin.
+double mean_updates_per_bin(const ScatterProblem& problem);
+/// The most that one bin receives: exact where the layout gives it; where indices are drawn, what a bin exceeds less than
+/// once in 10^6 fills (mean + 6 standard deviations and more), and never more than n.
+std::int64_t most_updates_of_a_bin(const ScatterProblem& problem);
+/// True where most_updates_of_a_bin() is a fact of the layout and not a matter of chance.
+bool has_exact_counts(const ScatterProblem& problem);
 
-/// One run.
-struct ScatterCall {
-  const float* values;
-  const std::int32_t* indices;
-  float* out;  ///< `bins` of them
-  std::int64_t n;
-  std::int32_t bins, hot;
-  int threads;      ///< CPU threads to use
-  void* workspace;  ///< 64-byte aligned
-  void* stream;     ///< cudaStream_t, or nullptr on a CPU
+/// Facts for the row: `updates_per_bin` (mean), `contention` (how the updates of a bin come to meet, in words), and, where
+/// no order of additions could change a bit, `cannot_show` with the reason.
+std::map<std::string, std::string> contention_notes(const ScatterProblem& problem);
 
-  std::int32_t bin_of(std::int64_t update) const { return target_bin(indices[update], bins, hot); }
-};
-
-struct ScatterAlgorithm {
-  std::string name = {};
-  Claim claim = {};
-  Status (*run)(const ScatterCall&) = nullptr;
-  /// A reason of kind `unsupported` where the workspace would be unreasonable; null: none needed.
-  Result<std::size_t> (*workspace_bytes)(const ScatterProblem&, int threads) = nullptr;
-};
-reduction::TableRow scatter_row(ScatterAlgorithm algorithm);
-
-// One per provider; the absent twins answer with the reason.
-std::unique_ptr<Provider> make_openmp_scatters();
-std::unique_ptr<Provider> make_fixed_order_scatters();
-std::unique_ptr<Provider> make_order_independent_scatters();
-std::unique_ptr<Provider> make_cuda_atomic_scatters();
-std::unique_ptr<Provider> make_cuda_fixed_scatters();
-
-/// Refuses a workspace above 1 GiB: a benchmark of one operation should not take a machine's memory.
-Result<std::size_t> within_workspace_limit(std::size_t bytes);
-/// Bytes of one exact accumulator per bin.
-Result<std::size_t> accumulators_bytes(const ScatterProblem& problem, int threads);
+/// "values" {n} or {n, d} and "indices" {n}, or "weights" {n} and "samples" {n} (always f32); "dst" {bins} or {bins, d}.
+std::vector<TensorSpec> input_specs(const ScatterProblem& problem);
+TensorSpec output_spec(const ScatterProblem& problem);
+/// How the input `role` is drawn.
+Result<FillSpec> input_fill(const ScatterProblem& problem, const std::string& role, const Inputs& inputs);
 
 }  // namespace detbench::scatter_add
