@@ -137,11 +137,11 @@ __global__ void __launch_bounds__(block_threads) add_to_bins(Source source, std:
         for (int k = 0; k < 4; ++k) {
           const std::int64_t i = first + row * 128 + lane * 4 + k;
           if (i >= n) break;
-          other_than_negative_zero |= deposit_summand(source, i, [](int, std::int64_t) {});
           StoredFour<Source> one;
           one.load_any(source, i, i + 1);
           A alone[per_summand];
           binned_values<Source>(one, 0, alone);
+          other_than_negative_zero |= bits_of(alone[0]) != bits_of(-A(0));
 #pragma unroll
           for (int d = 0; d < per_summand; ++d) deposit_alone<A>(alone[d], add);
         }

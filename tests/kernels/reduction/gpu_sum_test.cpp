@@ -1,17 +1,21 @@
-// The CUDA sums on a GPU, where there is one: each against the exact sum, and the two that are the CPU's bit for bit.
+// Sums and dot products on a GPU, where there is one: every row against the exact answer, and those of fixed_order and
+// order_independent bit for bit against the CPU's row of the same name.
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <limits>
-#include <random>
 
-#include "sum_runner.hpp"
+#include "gpu_answers.hpp"
+#include "kernels/reduction/sum.hpp"
 #include "verify_all.hpp"
 
 namespace detbench {
 namespace {
 
-using testing::sum_bits;
-using testing::SumRunner;
+constexpr const char* all_types[] = {"f32_f32_strict", "f64_f64_strict", "f16_f32_strict", "bf16_f32_strict"};
+
+using testing::answer;
+using testing::Bytes;
 
 class GpuSums : public ::testing::Test {
  protected:
@@ -19,78 +23,108 @@ class GpuSums : public ::testing::Test {
     auto device = make_cuda_device();
     if (!device) GTEST_SKIP() << "no CUDA device: " << device.error().text;
     device_ = std::move(*device);
+    cpu_ = std::move(*make_cpu_device());
+    operations_.push_back(make_sum_operation());
+    operations_.push_back(make_dot_operation());
   }
-  std::unique_ptr<Device> device_;
+
+  /// Every row of fixed_order and order_independent on the GPU, at every alignment, against the CPU's.
+  void expect_cpu_bits(const Operation& operation, const Problem& problem, const Bytes* given = nullptr) {
+    int compared = 0;
+    for (const char* provider : {"fixed_order", "order_independent"}) {
+      const auto offers = operation.find_provider(provider)->offers(problem, *device_);
+      ASSERT_TRUE(offers.has_value()) << offers.error().text;
+      for (const Offer& offer : *offers) {
+        if (offer.unsupported) continue;
+        const std::string algorithm = offer.algorithm.provider + ":" + offer.algorithm.name;
+        const auto expected = answer(operation, problem, algorithm, *cpu_, given);
+        ASSERT_TRUE(expected.has_value()) << algorithm << " on the CPU: " << expected.error().text;
+        for (const std::size_t offset : {std::size_t{0}, std::size_t{1}, std::size_t{8}}) {
+          DeviceConfiguration shifted;
+          shifted.offset_bytes = offset;  // rounded up to the element's size
+          const auto device = offset == 0 ? nullptr : std::move(*make_cuda_device(shifted));
+          const auto found = answer(operation, problem, algorithm, device ? *device : *device_, given);
+          ASSERT_TRUE(found.has_value()) << algorithm << ": " << found.error().text;
+          EXPECT_EQ(*found, *expected) << problem_id(problem) << "/" << algorithm << " at offset " << offset;
+          ++compared;
+        }
+      }
+    }
+    EXPECT_GE(compared, 3 * 8) << "five or six orders and three exact or binned sums, at three addresses";
+  }
+
+  std::unique_ptr<Device> device_, cpu_;
+  std::vector<std::unique_ptr<Operation>> operations_;
 };
 
-template <class T>
-std::vector<T> random_values(std::size_t n, int spread) {
-  std::mt19937_64 random(n + static_cast<std::size_t>(spread));
-  std::vector<T> values(n);
-  for (T& value : values)
-    value = std::ldexp(static_cast<T>(static_cast<std::int64_t>(random()) >> 10),
-                       -80 + static_cast<int>(random() % static_cast<unsigned>(spread)));
-  return values;
-}
-
+/// CUB, cuBLAS, cuDNN and the atomics included.
 TEST_F(GpuSums, EveryAlgorithmMeetsTheExactAndTheRoundingBound) {
   ASSERT_TRUE(device_->activate().has_value());
-  const auto sum = make_sum_operation();
-  for (const char* types : {"f32_f32_strict", "f64_f64_strict"})
-    for (const char* n : {"n1", "n2", "n63", "n65", "n2047", "n2049", "n65537", "n4000003"})
-      for (InputFill fill : {InputFill::exact, InputFill::rounding, InputFill::wide})
-        testing::verify_all(*sum, {"sum", n, types, "vector"}, *device_, fill);
+  for (const auto& operation : operations_)
+    for (const char* types : all_types)
+      for (const char* n : {"n1", "n2047", "n65537", "n1000003_uniform", "n65536_wide", "n65536_cancelling"})
+        for (const InputFill fill : {InputFill::exact, InputFill::rounding})
+          testing::verify_all(*operation, {std::string(operation->op()), n, types, "vector"}, *device_, fill);
+}
+
+TEST_F(GpuSums, FixedOrdersAndExactSumsGiveTheCpusBits) {
+  for (const auto& operation : operations_)
+    for (const char* types : all_types)
+      for (const char* n : {"n1", "n2", "n5", "n64", "n2047", "n2048", "n2049", "n32768", "n32769_wide", "n100001_cancelling", "n1048583", "n1048583_uniform"})
+        expect_cpu_bits(*operation, {std::string(operation->op()), n, types, "vector"});
+}
+
+/// 5000 elements of one value with another in the middle, or of one alone.
+template <class T>
+Bytes given_values(T value, T middle) {
+  std::vector<T> values(5000, value);
+  values[2500] = middle;
+  Bytes bytes(values.size() * sizeof(T));
+  std::memcpy(bytes.data(), values.data(), bytes.size());
+  return bytes;
 }
 
 template <class T>
-void expect_cpu_bits(const std::vector<T>& values, const std::string& what) {
-  const std::pair<const char*, const char*> pairs[] = {
-      {"fixed_order:fixed_tree", "cuda_fixed:fixed_tree"},
-      {"order_independent:superaccumulator", "cuda_fixed:order_independent"}};
-  for (const auto& [on_cpu, on_gpu] : pairs) {
-    std::string error;
-    const auto expected = sum_bits(values, on_cpu, 2, error);
-    ASSERT_EQ(error, "");
-    EXPECT_EQ(sum_bits(values, on_gpu, 1, error, DeviceKind::cuda), expected) << on_gpu << ", " << what;
-    ASSERT_EQ(error, "");
-    DeviceConfiguration odd;  // not aligned to 16 bytes: the kernels' narrow loads
-    odd.offset_bytes = sizeof(T);
-    SumRunner runner(odd, values.size(), testing::sum_types<T>, on_gpu, DeviceKind::cuda);
-    ASSERT_EQ(runner.error(), "");
-    ASSERT_TRUE(runner.set(values));
-    EXPECT_EQ(runner.bits<T>(), expected) << on_gpu << " at an odd address, " << what;
-  }
-}
-
-template <class T>
-void expect_cpu_bits_for_type() {
-  for (std::size_t n : {1u, 2u, 5u, 2047u, 2048u, 2049u, 32768u, 32769u, 3000001u})
-    for (int spread : {1, 20, 60})
-      expect_cpu_bits(random_values<T>(n, spread), std::to_string(n) + " elements, spread " + std::to_string(spread));
+std::vector<Bytes> special_inputs() {
   using Limits = std::numeric_limits<T>;
-  const std::vector<std::vector<T>> special = {
-      std::vector<T>(5000, -T(0)),   {-T(0), T(0)},
-      {Limits::infinity(), T(1)},    {Limits::infinity(), -Limits::infinity()},
-      {Limits::quiet_NaN(), T(1)},   std::vector<T>(5000, Limits::denorm_min()),
-      {Limits::max(), Limits::max()}};
-  for (const auto& values : special)
-    expect_cpu_bits(values, "special values beginning with " + std::to_string(values[0]));
+  return {given_values(-T(0), -T(0)),           given_values(-T(0), T(0)),
+          given_values(T(1), Limits::infinity()), given_values(Limits::infinity(), -Limits::infinity()),
+          given_values(T(1), Limits::quiet_NaN()), given_values(Limits::denorm_min(), -Limits::denorm_min()),
+          given_values(Limits::max(), Limits::max()), given_values(Limits::max(), Limits::denorm_min())};
 }
 
-TEST_F(GpuSums, FixedTreeAndOrderIndependentGiveTheCpusBits) {
-  expect_cpu_bits_for_type<float>();
-  expect_cpu_bits_for_type<double>();
+TEST_F(GpuSums, SpecialValuesHaveTheCpusBits) {
+  for (const auto& operation : operations_) {
+    for (const Bytes& given : special_inputs<float>())
+      expect_cpu_bits(*operation, {std::string(operation->op()), "n5000", "f32_f32_strict", "vector"}, &given);
+    for (const Bytes& given : special_inputs<double>())
+      expect_cpu_bits(*operation, {std::string(operation->op()), "n5000", "f64_f64_strict", "vector"}, &given);
+    // Every pattern of 16 bits that 5000 elements reach, infinities and NaNs among them, in both formats.
+    std::vector<std::uint16_t> patterns(5000);
+    for (std::size_t i = 0; i < patterns.size(); ++i) patterns[i] = static_cast<std::uint16_t>(i * 13 + 7);
+    Bytes given(patterns.size() * 2);
+    for (const bool finite : {true, false}) {
+      // Without exponent bit 14 nothing is infinite.
+      if (finite)
+        for (auto& pattern : patterns) pattern = static_cast<std::uint16_t>(pattern & ~0x4000u);
+      else
+        for (std::size_t i = 0; i < patterns.size(); ++i) patterns[i] = static_cast<std::uint16_t>(i * 13 + 7);
+      std::memcpy(given.data(), patterns.data(), given.size());
+      for (const char* types : {"f16_f32_strict", "bf16_f32_strict"})
+        expect_cpu_bits(*operation, {std::string(operation->op()), "n5000", types, "vector"}, &given);
+    }
+  }
 }
 
 TEST_F(GpuSums, FixedOrdersRepeatAndLastBlockIsTwoPass) {
-  const auto values = random_values<float>(5000001, 12);
-  std::string error;
-  const auto two_pass = sum_bits(values, "cuda_fixed:two_pass", 1, error, DeviceKind::cuda);
-  ASSERT_EQ(error, "");
-  SumRunner runner({}, values.size(), "f32_f32_strict", "cuda_fixed:last_block", DeviceKind::cuda);
-  ASSERT_EQ(runner.error(), "");
-  ASSERT_TRUE(runner.set(values));
-  for (int run = 0; run < 20; ++run) ASSERT_EQ(runner.bits<float>(), two_pass) << "run " << run;
+  const Problem problem{"sum", "n3000001", "f32_f32_strict", "vector"};
+  const auto two_pass = answer(*operations_[0], problem, "fixed_order:two_pass", *device_);
+  ASSERT_TRUE(two_pass.has_value()) << two_pass.error().text;
+  for (int run = 0; run < 10; ++run) {
+    const auto last_block = answer(*operations_[0], problem, "fixed_order:last_block", *device_);
+    ASSERT_TRUE(last_block.has_value()) << last_block.error().text;
+    ASSERT_EQ(*last_block, *two_pass) << "run " << run;
+  }
 }
 
 }  // namespace

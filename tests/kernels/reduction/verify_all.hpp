@@ -46,6 +46,8 @@ inline void verify_all(const Operation& operation, const Problem& problem, Devic
       ASSERT_TRUE(op.has_value()) << name << ": " << op.error().text;
       ASSERT_TRUE((*op)->reset().has_value()) << name;
       const auto ran = (*op)->enqueue();
+      // A vendor's library may tell what it lacks only when it is called.
+      if (!ran && ran.error().kind == Reason::Kind::unsupported) continue;
       ASSERT_TRUE(ran.has_value()) << name << ": " << ran.error().text;
       std::vector<std::vector<std::byte>> bytes;
       std::vector<Tensor> results;

@@ -1,0 +1,233 @@
+// The CUDA grids played through on the host, with the functions of the kernels themselves (cuda_walk.hpp): whoever takes which
+// summand, at whatever address, and in whatever order blocks run, the CPU's bits come out.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <numeric>
+#include <random>
+
+#include "gpu_answers.hpp"
+#include "kernels/reduction/cuda_walk.hpp"
+#include "kernels/reduction/grid_shares.hpp"
+#include "kernels/reduction/sum.hpp"
+
+namespace detbench {
+namespace {
+
+using namespace reduction;
+using testing::answer;
+using testing::Bytes;
+
+/// __shfl_down_sync: every thread reads before any writes; who has no partner in his group reads himself.
+template <class Node>
+void add_from_below(std::vector<Node>& threads, int distance, int width) {
+  const auto before = threads;
+  for (int t = 0; t < static_cast<int>(threads.size()); ++t) {
+    const int partner = t + distance;
+    threads[static_cast<std::size_t>(t)] += before[static_cast<std::size_t>(partner / width == t / width ? partner : t)];
+  }
+}
+
+/// block_sum() of 256 threads.
+template <class A>
+A block_total(std::vector<A> threads) {
+  for (int distance = 16; distance > 0; distance /= 2) add_from_below(threads, distance, 32);
+  std::vector<A> warps(32, absent_value<A>());
+  for (std::size_t w = 0; w < threads.size() / 32; ++w) warps[w] = threads[w * 32];
+  for (int distance = 16; distance > 0; distance /= 2) add_from_below(warps, distance, 32);
+  return warps[0];
+}
+
+std::vector<int> shuffled(int count, std::mt19937_64& random) {
+  std::vector<int> order(static_cast<std::size_t>(count));
+  std::iota(order.begin(), order.end(), 0);
+  std::shuffle(order.begin(), order.end(), random);
+  return order;
+}
+
+/// two_pass and last_block.
+template <class Source>
+typename Source::Accumulator played_shares(const Source& source, std::int64_t n, bool wide, std::mt19937_64& random) {
+  using A = typename Source::Accumulator;
+  const int blocks = occupied_share_blocks(n);
+  std::vector<A> partials(share_blocks, absent_value<A>());
+  for (const int block : shuffled(blocks, random)) {
+    std::vector<A> threads;
+    for (int t = 0; t < share_block_threads; ++t)
+      threads.push_back(strided_share(source, n, wide, std::int64_t{block} * share_block_threads + t, share_lanes / 4));
+    partials[static_cast<std::size_t>(block)] = block_total(threads);
+  }
+  std::vector<A> threads;
+  for (std::size_t t = 0; t < share_block_threads; ++t) {
+    PlainLane<A> lanes[4];
+    for (std::size_t i = 0; i < 4; ++i) lanes[i].sum = partials[4 * t + i];
+    threads.push_back(fold_lanes_of_thread(lanes));
+  }
+  return canonical_nan(block_total(threads));
+}
+
+/// The fixed tree on so many blocks.
+template <class Lane, class Source>
+typename Source::Accumulator played_tree(const Source& source, std::int64_t n, bool wide, int grid, std::mt19937_64& random) {
+  using Node = typename Lane::Node;
+  std::vector<Node> tile_nodes(static_cast<std::size_t>(tile_count(n)));
+  for (const int block : shuffled(grid, random))
+    for (std::int64_t tile = block; tile < tile_count(n); tile += grid) {
+      std::vector<Node> threads[lanes_per_thread];
+      for (int t = 0; t < tile_threads; ++t) {
+        const LaneOwner owner = lane_owner(t);
+        const std::int64_t chunk = tile * tile_chunks + owner.chunk_of_block;
+        Lane lanes[lanes_per_thread];
+        if (wide && (tile + 1) * tile_elements <= n)
+          add_whole_chunk(source, chunk, owner.first_lane, lanes);
+        else
+          add_any_chunk(source, n, chunk, owner.first_lane, lanes);
+        for (int i = 0; i < lanes_per_thread; ++i) threads[i].push_back(lanes[i].node());
+      }
+      for (int stride = lane_count / 2; stride >= lanes_per_thread; stride /= 2)
+        for (auto& lane : threads) add_from_below(lane, threads_apart(stride), threads_per_chunk);
+      std::vector<Node> chunks(32, absent_value<Node>());
+      for (std::size_t c = 0; c < tile_chunks; ++c) {
+        const std::size_t t = c * threads_per_chunk;
+        const Node own[lanes_per_thread] = {threads[0][t], threads[1][t], threads[2][t], threads[3][t]};
+        chunks[c] = fold_owned_lanes(own);
+      }
+      for (int distance = 1; distance < tile_chunks; distance *= 2) add_from_below(chunks, distance, 32);
+      tile_nodes[static_cast<std::size_t>(tile)] = chunks[0];
+    }
+  // The join: 1024 threads, each an aligned run of tiles.
+  constexpr std::int64_t join_threads = 1024;
+  const std::int64_t tiles = tile_count(n);
+  std::int64_t run = 1;
+  while (run * join_threads < tiles) run *= 2;
+  std::vector<Node> roots(join_threads, absent_value<Node>());
+  for (std::int64_t t = 0; t * run < tiles; ++t) {
+    PairJoiner<Node> joiner;
+    for (std::int64_t tile = t * run; tile < std::min(tiles, (t + 1) * run); ++tile) joiner.add(tile_nodes[static_cast<std::size_t>(tile)]);
+    roots[static_cast<std::size_t>(t)] = joiner.root();
+  }
+  for (std::size_t distance = 1; distance < join_threads; distance *= 2)
+    for (std::size_t node = 0; node < join_threads; node += 2 * distance) roots[node] += roots[node + distance];
+  return canonical_nan(static_cast<typename Source::Accumulator>(value_of_node(roots[0])));
+}
+
+template <class S>
+struct Stored;
+template <>
+struct Stored<float> {
+  static constexpr const char* types = "f32_f32_strict";
+  static float of(double value) { return static_cast<float>(value); }
+};
+template <>
+struct Stored<double> {
+  static constexpr const char* types = "f64_f64_strict";
+  static double of(double value) { return value; }
+};
+template <>
+struct Stored<F16Bits> {
+  static constexpr const char* types = "f16_f32_strict";
+  static F16Bits of(double value) { return {f16_from_float(static_cast<float>(value))}; }
+};
+
+/// Full mantissas over a dozen exponents.
+template <class S>
+std::vector<S> random_values(std::size_t n) {
+  std::mt19937_64 random(n);
+  std::vector<S> values(n);
+  for (S& value : values)
+    value = Stored<S>::of(std::ldexp(static_cast<double>(static_cast<std::int64_t>(random()) >> 10), -60 + static_cast<int>(random() % 12)));
+  return values;
+}
+
+template <class A>
+Bytes bytes_of(A value) {
+  Bytes bytes(sizeof value);
+  std::memcpy(bytes.data(), &value, sizeof value);
+  return bytes;
+}
+
+/// The CPU's answer by name, both factors the same for a dot.
+template <class S>
+Bytes on_cpu(bool is_dot, const std::vector<S>& values, const std::string& algorithm) {
+  const auto operation = is_dot ? make_dot_operation() : make_sum_operation();
+  Bytes given(values.size() * sizeof(S));
+  std::memcpy(given.data(), values.data(), given.size());
+  DeviceConfiguration two;
+  two.threads = 2;
+  const auto device = make_cpu_device(two);
+  const auto found = answer(*operation, {is_dot ? "dot" : "sum", "n" + std::to_string(values.size()), Stored<S>::types, "vector"}, algorithm, **device, &given);
+  EXPECT_TRUE(found.has_value()) << algorithm << ": " << found.error().text;
+  return found.value_or(Bytes{});
+}
+
+template <class Source>
+void expect_played(const std::vector<typename Source::Stored>& values) {
+  using A = typename Source::Accumulator;
+  const auto n = static_cast<std::int64_t>(values.size());
+  Source source{};
+  source.x = values.data();
+  if constexpr (Source::is_product) source.y = values.data();
+  std::mt19937_64 random(5);
+  const auto expect = [&](const char* algorithm, const auto& play) {
+    const Bytes expected = on_cpu(Source::is_product, values, algorithm);
+    for (const bool wide : {true, false})
+      EXPECT_EQ(bytes_of(play(wide)), expected) << algorithm << ", " << n << " of " << Stored<typename Source::Stored>::types << (wide ? ", wide" : "");
+  };
+  expect("fixed_order:two_pass", [&](bool wide) { return played_shares(source, n, wide, random); });
+  expect("fixed_order:fixed_tree", [&](bool wide) { return played_tree<PlainLane<A>>(source, n, wide, 7, random); });
+  expect("fixed_order:kahan", [&](bool wide) { return played_tree<KahanLane<A>>(source, n, wide, 3, random); });
+  expect("fixed_order:neumaier", [&](bool wide) { return played_tree<NeumaierLane<A>>(source, n, wide, 132, random); });
+  if constexpr (has_wide<Source>)
+    expect("fixed_order:f64_accumulator", [&](bool wide) { return played_tree<WideLane>(source, n, wide, 1, random); });
+}
+
+template <class Source>
+class CudaWalk : public ::testing::Test {};
+using Sources = ::testing::Types<Elements<float>, Elements<double>, Elements<F16Bits>, Products<float>, Products<double>>;
+TYPED_TEST_SUITE(CudaWalk, Sources);
+
+TYPED_TEST(CudaWalk, EveryGridGivesTheCpusBits) {
+  for (const std::size_t n : {1u, 63u, 2049u, 32768u, 65539u, 100001u}) expect_played<TypeParam>(random_values<typename TypeParam::Stored>(n));
+}
+
+/// More than one round of the grid of shares, none of them a whole batch of loads; and several batches.
+TEST(CudaShares, RoundsOfTheWholeGridGiveTheCpusBits) {
+  std::mt19937_64 random(6);
+  for (const std::size_t n : {std::size_t{2} << 20, (std::size_t{3} << 20) + 6, (std::size_t{9} << 20) + 1027}) {
+    const auto values = random_values<float>(n);
+    const auto expected = on_cpu(false, values, "fixed_order:last_block");
+    for (const bool wide : {true, false})
+      EXPECT_EQ(bytes_of(played_shares(Elements<float>{values.data()}, static_cast<std::int64_t>(n), wide, random)), expected) << n;
+  }
+}
+
+/// A lane that remembers.
+struct Recorder {
+  using Summand = double;
+  static constexpr bool is_wide = false;
+  std::vector<double> seen;
+  void add(double value) { seen.push_back(value); }
+};
+
+/// A thread's walk by itself: whatever its batches, it meets its fours in order and once.
+TEST(CudaShares, ThreadsTakeEverySummandOnceAndInOrder) {
+  for (const std::int64_t n : {0, 1, 3, 4, 5, 1000, 1027, 4096})
+    for (const std::int64_t threads : {1, 7, 32, 256})
+      for (const bool wide : {true, false}) {
+        std::vector<double> values(static_cast<std::size_t>(n));
+        std::iota(values.begin(), values.end(), 0.0);
+        std::int64_t met = 0;
+        for (std::int64_t thread = 0; thread < threads; ++thread) {
+          Recorder lanes[4];
+          add_strided(Elements<double>{values.data()}, n, wide, thread, threads, lanes);
+          for (std::int64_t k = 0; k < 4; ++k)
+            for (std::size_t i = 0; i < lanes[k].seen.size(); ++i, ++met)
+              ASSERT_EQ(lanes[k].seen[i], static_cast<double>((thread + static_cast<std::int64_t>(i) * threads) * 4 + k)) << n << " " << threads;
+        }
+        EXPECT_EQ(met, n);
+      }
+}
+
+}  // namespace
+}  // namespace detbench
