@@ -30,19 +30,24 @@ DETBENCH_HOST_DEVICE constexpr int occupied_share_blocks(std::int64_t n) {
   return n >= share_lanes ? share_blocks : static_cast<int>((n + share_block_lanes - 1) / share_block_lanes);
 }
 
-/// Steps 2 and 3, or 4, on an array of 1024 lanes or partials, which is used up.
+/// Steps 2 and 3, or 4, on an array of 1024 lanes or partials. Loops that a compiler can turn into vectors.
 template <class A>
-DETBENCH_HOST_DEVICE inline A fold_share_block(A* lanes) {
+DETBENCH_HOST_DEVICE inline A fold_share_block(const A* lanes) {
+  A threads[share_block_threads];
   for (int t = 0; t < share_block_threads; ++t)
-    lanes[t] = (lanes[4 * t] + lanes[4 * t + 2]) + (lanes[4 * t + 1] + lanes[4 * t + 3]);
-  // All eight warps at once: lane l of warp w is thread 32 w + l, and what other lanes become does not matter.
-  for (int s = 16; s > 0; s /= 2)
-    for (int w = 0; w < share_block_threads; w += 32)
-      for (int l = 0; l < s; ++l) lanes[w + l] += lanes[w + l + s];
-  for (int w = 0; w < 8; ++w) lanes[w] = lanes[32 * w];
-  for (int s = 4; s > 0; s /= 2)
-    for (int w = 0; w < s; ++w) lanes[w] += lanes[w + s];
-  return lanes[0];
+    threads[t] = (lanes[4 * t] + lanes[4 * t + 2]) + (lanes[4 * t + 1] + lanes[4 * t + 3]);
+  // All eight warps at once: lane l of warp w is thread 32 w + l, and what the other lanes become does not matter.
+  for (int w = 0; w < share_block_threads; w += 32) {
+    for (int l = 0; l < 16; ++l) threads[w + l] += threads[w + l + 16];
+    for (int l = 0; l < 8; ++l) threads[w + l] += threads[w + l + 8];
+    for (int l = 0; l < 4; ++l) threads[w + l] += threads[w + l + 4];
+    for (int l = 0; l < 2; ++l) threads[w + l] += threads[w + l + 2];
+    threads[w] += threads[w + 1];
+  }
+  // The eight warps, with strides 4, 2, 1.
+  const A low = (threads[0] + threads[128]) + (threads[64] + threads[192]);
+  const A high = (threads[32] + threads[160]) + (threads[96] + threads[224]);
+  return low + high;
 }
 
 }  // namespace detbench::reduction

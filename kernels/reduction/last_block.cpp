@@ -19,7 +19,7 @@ struct LastBlock {
       int done = 0;
 #pragma omp for schedule(static) nowait
       for (int tile = 0; tile < share_tile_count(call.n); ++tile) {
-        sum_tile(call, tile, partials);
+        sum_tile(call.source, call.n, tile, partials, call.isa);
         ++done;
       }
       // Releases this thread's partials, and acquires those of all that counted before.

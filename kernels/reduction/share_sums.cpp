@@ -29,46 +29,50 @@ DETBENCH_INLINE void add_rows(const Source& source, int lanes_present, typename 
 }
 
 template <class Source, int Bytes>
-DETBENCH_INLINE void tile_body(const Source& source, std::int64_t n, std::int64_t first, typename Source::Accumulator* lanes) {
-  for (int lane = 0; lane < tile_lanes; ++lane) lanes[lane] = absent_value<typename Source::Accumulator>();
+DETBENCH_INLINE void tile_body(const Source& source, std::int64_t n, int tile, typename Source::Accumulator* partials) {
+  using A = typename Source::Accumulator;
+  alignas(64) A lanes[tile_lanes];
+  for (int lane = 0; lane < tile_lanes; ++lane) lanes[lane] = absent_value<A>();
   // Four rows at a time keep a lane in its register over four additions.
-  const std::int64_t rows = n / share_lanes;
+  const std::int64_t first = std::int64_t{tile} * tile_lanes, rows = n / share_lanes;
   std::int64_t row = 0;
   for (; row + 4 <= rows; row += 4) add_rows<4, Bytes>(source.from(row * share_lanes + first), tile_lanes, lanes);
   for (; row < rows; ++row) add_rows<1, Bytes>(source.from(row * share_lanes + first), tile_lanes, lanes);
   const std::int64_t left = n - rows * share_lanes - first;
   if (left > 0)
     add_rows<1, Bytes>(source.from(rows * share_lanes + first), static_cast<int>(left < tile_lanes ? left : tile_lanes), lanes);
+  for (int block = 0; block < blocks_per_tile; ++block)
+    partials[tile * blocks_per_tile + block] = fold_share_block(lanes + block * share_block_lanes);
 }
 
+// `flatten`: fold_share_block() too is compiled for the instruction set.
 template <class Source>
-void tile_baseline(const Source& source, std::int64_t n, std::int64_t first, typename Source::Accumulator* lanes) {
-  tile_body<Source, 16>(source, n, first, lanes);
+void tile_baseline(const Source& source, std::int64_t n, int tile, typename Source::Accumulator* partials) {
+  tile_body<Source, 16>(source, n, tile, partials);
 }
 template <class Source>
-DETBENCH_TARGET_AVX2 void tile_avx2(const Source& source, std::int64_t n, std::int64_t first,
-                                    typename Source::Accumulator* lanes) {
-  tile_body<Source, 32>(source, n, first, lanes);
+[[gnu::flatten]] DETBENCH_TARGET_AVX2 void tile_avx2(const Source& source, std::int64_t n, int tile,
+                                                     typename Source::Accumulator* partials) {
+  tile_body<Source, 32>(source, n, tile, partials);
 }
 template <class Source>
-DETBENCH_TARGET_AVX512 void tile_avx512(const Source& source, std::int64_t n, std::int64_t first,
-                                        typename Source::Accumulator* lanes) {
-  tile_body<Source, 64>(source, n, first, lanes);
+[[gnu::flatten]] DETBENCH_TARGET_AVX512 void tile_avx512(const Source& source, std::int64_t n, int tile,
+                                                         typename Source::Accumulator* partials) {
+  tile_body<Source, 64>(source, n, tile, partials);
 }
 
 }  // namespace
 
 template <class Source>
-void sum_tile_lanes(const Source& source, std::int64_t n, std::int64_t first, typename Source::Accumulator* lanes, Isa isa) {
+void sum_tile(const Source& source, std::int64_t n, int tile, typename Source::Accumulator* partials, Isa isa) {
   switch (isa) {
-    case Isa::avx512: return tile_avx512(source, n, first, lanes);
-    case Isa::avx2: return tile_avx2(source, n, first, lanes);
-    default: return tile_baseline(source, n, first, lanes);
+    case Isa::avx512: return tile_avx512(source, n, tile, partials);
+    case Isa::avx2: return tile_avx2(source, n, tile, partials);
+    default: return tile_baseline(source, n, tile, partials);
   }
 }
 
-#define DETBENCH_TILE(Source) \
-  template void sum_tile_lanes<Source>(const Source&, std::int64_t, std::int64_t, Source::Accumulator*, Isa);
+#define DETBENCH_TILE(Source) template void sum_tile<Source>(const Source&, std::int64_t, int, Source::Accumulator*, Isa);
 DETBENCH_FOR_EACH_SOURCE(DETBENCH_TILE)
 
 }  // namespace detbench::reduction

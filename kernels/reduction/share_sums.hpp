@@ -7,7 +7,7 @@
 
 #include "kernels/reduction/grid_shares.hpp"
 #include "kernels/reduction/isa.hpp"
-#include "kernels/reduction/sum_problem.hpp"
+#include "kernels/reduction/summands.hpp"
 
 namespace detbench::reduction {
 
@@ -16,20 +16,11 @@ inline constexpr int blocks_per_tile = 4;
 inline constexpr int tile_lanes = blocks_per_tile * share_block_lanes;
 constexpr int share_tile_count(std::int64_t n) { return (occupied_share_blocks(n) + blocks_per_tile - 1) / blocks_per_tile; }
 
-/// Step 1 for the lanes first .. first + tile_lanes - 1 of n summands.
+/// Steps 1 to 3 for the blocks of one tile of n summands: their partials, each in its place.
 template <class Source>
-void sum_tile_lanes(const Source& source, std::int64_t n, std::int64_t first, typename Source::Accumulator* lanes, Isa isa);
+void sum_tile(const Source& source, std::int64_t n, int tile, typename Source::Accumulator* partials, Isa isa);
 
-/// Steps 1 to 3 for one tile: its blocks' partials.
-template <class Source>
-void sum_tile(const SumCall<Source>& call, int tile, typename Source::Accumulator* partials) {
-  alignas(64) typename Source::Accumulator lanes[tile_lanes];
-  sum_tile_lanes(call.source, call.n, std::int64_t{tile} * tile_lanes, lanes, call.isa);
-  for (int block = 0; block < blocks_per_tile; ++block)
-    partials[tile * blocks_per_tile + block] = fold_share_block(lanes + block * share_block_lanes);
-}
-
-/// Step 4; uses the partials up.
+/// Step 4, after the partials of all tiles.
 template <class A>
 A join_share_partials(A* partials, std::int64_t n) {
   std::fill(partials + occupied_share_blocks(n), partials + share_blocks, absent_value<A>());

@@ -12,7 +12,7 @@ struct TwoPass {
     using A = typename Source::Accumulator;
     A* partials = static_cast<A*>(call.workspace);
 #pragma omp parallel for schedule(static) num_threads(call.threads)
-    for (int tile = 0; tile < share_tile_count(call.n); ++tile) sum_tile(call, tile, partials);
+    for (int tile = 0; tile < share_tile_count(call.n); ++tile) sum_tile(call.source, call.n, tile, partials, call.isa);
     *call.sum = canonical_nan(join_share_partials(partials, call.n));
     return {};
   }

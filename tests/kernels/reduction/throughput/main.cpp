@@ -1,4 +1,5 @@
-// GB/s of every algorithm for one sum, as a hint while writing kernels: reduction_throughput [n] [rounds] [threads].
+// GB/s of every algorithm for one sum or dot product, as a hint while writing kernels:
+// reduction_throughput [OP/SHAPE/TYPES/vector] [rounds] [threads] [cuda]. The median of ratios is to the first algorithm.
 // Rounds interleave the algorithms, so a change of the machine's load meets all of them. Published numbers come from
 // detbench's own instrument, never from here.
 #include <algorithm>
@@ -39,7 +40,7 @@ void demand(Status status) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  const std::string n = count > 1 ? arguments[1] : "16777216";
+  const Problem problem = take(parse_problem_id(count > 1 ? arguments[1] : "sum/n16777216/f32_f32_strict/vector"));
   const int rounds = count > 2 ? std::atoi(arguments[2]) : 15;
   DeviceConfiguration configuration;
   if (count > 3) configuration.threads = std::atoi(arguments[3]);
@@ -48,11 +49,10 @@ int main(int count, char** arguments) {
   const auto device = take(cuda ? make_cuda_device(configuration) : make_cpu_device(configuration));
   demand(device->activate());
   const auto stream = take(device->make_stream());
-  const auto operation = make_sum_operation();
-  const Problem problem{"sum", "n" + n, "f32_f32_strict", "vector"};
+  const auto operation = problem.op == "dot" ? make_dot_operation() : make_sum_operation();
   demand(operation->check(problem));
 
-  std::unique_ptr<Buffer> input;
+  std::vector<std::unique_ptr<Buffer>> inputs;
   std::vector<Arm> arms;
   for (const auto& provider : operation->providers())
     for (auto& offer : take(provider->offers(problem, *device))) {
@@ -61,18 +61,22 @@ int main(int count, char** arguments) {
         continue;
       }
       const auto plan = take(provider->plan(problem, offer.algorithm, *device));
-      const TensorSpec &in = plan->inputs()[0], &out = plan->outputs()[0];
-      if (input == nullptr) {
-        input = take(device->allocate(in.bytes()));
-        demand(device->fill({in, input->region()}, take(operation->fill(problem, in, {})), *stream));
+      const TensorSpec& out = plan->outputs()[0];
+      std::vector<Tensor> sources;
+      for (const TensorSpec& in : plan->inputs()) {
+        if (inputs.size() == sources.size()) {
+          inputs.push_back(take(device->allocate(in.bytes())));
+          demand(device->fill({in, inputs.back()->region()}, take(operation->fill(problem, in, {})), *stream));
+        }
+        sources.push_back({in, inputs[sources.size()]->region()});
       }
       Arm arm{offer.algorithm,
               take(device->allocate(out.bytes())),
               take(device->allocate(std::max<std::size_t>(64, plan->workspace_bytes()))),
               {},
               {}};
-      const Tensor source{in, input->region()}, target{out, arm.output->region()};
-      arm.op = take(plan->bind({&source, 1}, {&target, 1}, arm.workspace->region(), *stream));
+      const Tensor target{out, arm.output->region()};
+      arm.op = take(plan->bind(sources, {&target, 1}, arm.workspace->region(), *stream));
       arms.push_back(std::move(arm));
     }
 
@@ -87,10 +91,14 @@ int main(int count, char** arguments) {
     }
 
   const double bytes = operation->cost(problem).bytes;
-  std::printf("%-46s %10s %10s\n", "algorithm", "best GB/s", "median");
+  std::printf("%-46s %10s %10s %10s\n", "algorithm", "best GB/s", "median", "ratio");
+  const std::vector<double> first = arms.front().seconds;
   for (Arm& arm : arms) {
+    std::vector<double> ratios;
+    for (std::size_t round = 0; round < first.size(); ++round) ratios.push_back(first[round] / arm.seconds[round]);
+    std::sort(ratios.begin(), ratios.end());
     std::sort(arm.seconds.begin(), arm.seconds.end());
-    std::printf("%-46s %10.2f %10.2f\n", algorithm_id(arm.algorithm).c_str(), bytes / arm.seconds.front() * 1e-9,
-                bytes / arm.seconds[arm.seconds.size() / 2] * 1e-9);
+    std::printf("%-46s %10.2f %10.2f %10.3f\n", algorithm_id(arm.algorithm).c_str(), bytes / arm.seconds.front() * 1e-9,
+                bytes / arm.seconds[arm.seconds.size() / 2] * 1e-9, ratios[ratios.size() / 2]);
   }
 }
