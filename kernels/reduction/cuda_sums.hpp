@@ -15,5 +15,6 @@ std::unique_ptr<Provider> make_cuda_atomic_sums();
 std::unique_ptr<Provider> make_cub_sums();
 std::unique_ptr<Provider> make_cublas_sums();
 std::unique_ptr<Provider> make_cudnn_sums();
+std::unique_ptr<Provider> make_cudnn_graph_sums();
 
 }  // namespace detbench::reduction

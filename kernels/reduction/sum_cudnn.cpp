@@ -1,22 +1,14 @@
-// cuDNN's legacy tensor reduction as a full sum. The API knows tensors of up to eight dimensions and no vectors; which four
-// dimensions a vector is given as may change the kernel that answers, so it is fixed here and part of the row's notes: {1, 1,
-// n / w, w} with w the largest power of two that divides n, up to 4096.
+// cuDNN's legacy tensor reduction as a full sum, of the vector as an image (cudnn_image.hpp); its dimensions are in the notes.
 #include <limits>
 
 #include "kernels/cudnn/legacy_descriptor.hpp"
 #include "kernels/reduction/cuda_sums.hpp"
+#include "kernels/reduction/cudnn_image.hpp"
 
 namespace detbench::reduction {
 namespace {
 
 using cudnn::Library;
-
-/// Rows of the vector seen as an image of one channel.
-std::int64_t row_elements(std::int64_t n) {
-  std::int64_t w = 1;
-  while (w < 4096 && n % (2 * w) == 0) w *= 2;
-  return w;
-}
 
 /// Whether the library takes 16-bit inputs with an f32 output shows when it is called: a refusal is then no error of ours.
 Status told(const Library& library, cudnnStatus_t status, DataType stored) {
@@ -24,11 +16,6 @@ Status told(const Library& library, cudnnStatus_t status, DataType stored) {
   auto reason = cudnn::cudnn_reason(library, status, "cudnnReduceTensor");
   if (size_of(stored) == 2 && static_cast<int>(status) / 1000 == CUDNN_STATUS_BAD_PARAM / 1000) reason.kind = Reason::Kind::unsupported;
   return tl::unexpected(std::move(reason));
-}
-
-TensorSpec image_spec(const char* role, DataType type, std::int64_t h, std::int64_t w) {
-  const Shape shape{1, h, w, 1};
-  return {role, type, shape, canonical_layout(shape)};
 }
 
 Result<SimplePlanParts> reduce_tensor(const Problem& text, Device& device) {
@@ -40,9 +27,9 @@ Result<SimplePlanParts> reduce_tensor(const Problem& text, Device& device) {
   const auto loaded = cudnn::library();
   if (!loaded) return tl::unexpected(loaded.error());
   const Library& library = **loaded;
-  const std::int64_t w = row_elements(p.n);
-  auto x = cudnn::make_legacy_tensor(library, image_spec("src", p.stored, p.n / w, w));
-  auto y = cudnn::make_legacy_tensor(library, image_spec("dst", p.accumulator, 1, 1));
+  const std::int64_t w = image_width(p.n);
+  auto x = cudnn::make_legacy_tensor(library, image_spec("src", p.stored, p.n));
+  auto y = cudnn::make_legacy_tensor(library, image_spec("dst", p.accumulator, 1));
   // A refusal is this row's, whatever status the library gives it.
   if (!x) return unsupported(x.error().text);
   if (!y) return unsupported(y.error().text);

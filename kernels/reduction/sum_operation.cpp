@@ -48,6 +48,7 @@ class SumOperation final : public Operation {
     providers_.push_back(reduction::make_cub_sums());
     providers_.push_back(reduction::make_cublas_sums());
     providers_.push_back(reduction::make_cudnn_sums());
+    providers_.push_back(reduction::make_cudnn_graph_sums());
   }
 
   std::string_view op() const override { return is_dot_ ? "dot" : "sum"; }
