@@ -29,6 +29,26 @@ typename Lane::Node window_node(const S* x, std::int64_t n, reduction::Isa isa) 
   return reduction::join_pairs(nodes, chunks);
 }
 
+/// The tree of fewer elements than there are lanes, one in a lane: step 2 alone, without the additions of what is absent, which
+/// change nothing. Many segments are that short, and clearing 64 lanes would be most of the work.
+template <class S>
+typename Call<S>::Sum short_tree(const S* x, std::int64_t n) {
+  typename Call<S>::Sum lanes[reduction::lane_count];
+  for (std::int64_t i = 0; i < n; ++i) lanes[i] = reduction::widened(x[i]);
+  for (std::int64_t stride = reduction::lane_count / 2; stride > 0; stride /= 2) {
+    for (std::int64_t lane = 0; lane + stride < n; ++lane) lanes[lane] += lanes[lane + stride];
+    n = std::min(n, stride);
+  }
+  return lanes[0];
+}
+/// The node of a short segment, at least one element.
+template <class Lane, class S>
+typename Lane::Node segment_node(const S* x, std::int64_t n, reduction::Isa isa) {
+  if constexpr (std::is_same_v<Lane, Plain<S>>)
+    if (n < reduction::lane_count) return short_tree(x, n);
+  return window_node<Lane>(x, n, isa);
+}
+
 /// What a segment's root becomes as output: a sum begins as +0.
 template <class Sum, class Node>
 Sum finished(const Node& root) {

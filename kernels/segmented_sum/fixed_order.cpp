@@ -12,7 +12,8 @@ struct InOrder {
 #pragma omp parallel for schedule(dynamic, 64)
     for (std::int64_t s = 0; s < call.segments.count; ++s) {
       typename Call<S>::Sum sum = 0;
-      for (std::int64_t i = call.segments.offset(s); i < call.segments.offset(s + 1); ++i) sum += reduction::widened(call.x[i]);
+      const std::int64_t end = call.segments.offset(s + 1);
+      for (std::int64_t i = call.segments.offset(s); i < end; ++i) sum += reduction::widened(call.x[i]);
       call.out[s] = reduction::canonical_nan(sum);
     }
   }
@@ -33,7 +34,7 @@ void tree(const Call<S>& call) {
       visit_window(
           call.segments, windows, window,
           [&](std::int64_t s, std::int64_t begin, std::int64_t length) {
-            call.out[s] = length == 0 ? typename Call<S>::Sum(0) : finished<typename Call<S>::Sum>(window_node<Lane>(call.x + begin, length, call.isa));
+            call.out[s] = length == 0 ? typename Call<S>::Sum(0) : finished<typename Call<S>::Sum>(segment_node<Lane>(call.x + begin, length, call.isa));
           },
           [&](std::int64_t, std::int64_t place, std::int64_t begin, std::int64_t length, std::int64_t) {
             places[place] = window_node<Lane>(call.x + begin, length, call.isa);

@@ -49,11 +49,12 @@ struct ThreadPartials {
       const std::int64_t team = omp_get_num_threads(), thread = omp_get_thread_num();
       std::int64_t first = call.segments.n * thread / team;
       const std::int64_t last = call.segments.n * (thread + 1) / team;
-      while (first < last) {
-        SegmentCursor segment(call.segments, first);
-        const std::int64_t s = segment.at(first), end = std::min(segment.end(), last);
+      // Empty segments hold no position, so the one that holds the first element of a share is not empty.
+      for (std::int64_t s = first < last ? call.segments.holding(first) : 0; first < last; ++s) {
+        const std::int64_t end = std::min(call.segments.offset(s + 1), last);
+        if (first == end) continue;
         Sum sum = 0;
-        for (; first < end; first += cpu_window) sum += window_node<Plain<S>>(call.x + first, std::min(cpu_window, end - first), call.isa);
+        for (; first < end; first += cpu_window) sum += segment_node<Plain<S>>(call.x + first, std::min(cpu_window, end - first), call.isa);
         first = end;
         add_to(call.out[s], sum);
       }
@@ -74,7 +75,7 @@ struct ChunkAtomic {
         visit_window(
             call.segments, windows, window,
             [&](std::int64_t s, std::int64_t begin, std::int64_t length) {
-              if (length > 0) call.out[s] += window_node<Plain<S>>(call.x + begin, length, call.isa);
+              if (length > 0) call.out[s] += segment_node<Plain<S>>(call.x + begin, length, call.isa);
             },
             [&](std::int64_t s, std::int64_t, std::int64_t begin, std::int64_t length, std::int64_t) {
               add_to(call.out[s], window_node<Plain<S>>(call.x + begin, length, call.isa));

@@ -21,6 +21,9 @@ Sum rounded_segment(std::int64_t* slots) {
   return reduction::rounded_sum<Sum>(slots);
 }
 
+/// Segments this short are deposited without the accumulator that larger ones need, which costs as much as clearing it.
+constexpr std::int64_t few_elements = 64;
+
 template <Way way>
 struct Exact {
   template <class S>
@@ -39,10 +42,15 @@ struct Exact {
         visit_window(
             call.segments, windows, window,
             [&](std::int64_t s, std::int64_t begin, std::int64_t length) {
-              reduction::ExactSum<reduction::Elements<S>> sum;
-              add_to<way>(sum, call.x + begin, length, call.isa);
               std::int64_t slots[Slots::slots] = {};
-              sum.join_into(slots);
+              if (length < few_elements) {
+                const reduction::Elements<S> few{call.x + begin};
+                for (std::int64_t i = 0; i < length; ++i) reduction::deposit_summand(few, i, [&](int slot, std::int64_t amount) { slots[slot] += amount; });
+              } else {
+                reduction::ExactSum<reduction::Elements<S>> sum;
+                add_to<way>(sum, call.x + begin, length, call.isa);
+                sum.join_into(slots);
+              }
               call.out[s] = rounded_segment<Sum>(slots);
             },
             [&](std::int64_t, std::int64_t, std::int64_t begin, std::int64_t length, std::int64_t first_window) {

@@ -120,7 +120,6 @@ class SegmentCursor {
     while (position >= end_) end_ = segments_.offset(++segment_ + 1);
     return segment_;
   }
-  DETBENCH_HOST_DEVICE std::int64_t end() const { return end_; }
 
  private:
   Segments segments_;
