@@ -37,19 +37,29 @@ void gather(const Sizes& s, const Tables& tables, const typename Stored::Stored*
     const std::int64_t n = task / s.ih;
     const auto y = static_cast<std::int32_t>(task % s.ih);
     const Range rows = tables.over_row[static_cast<std::size_t>(y)];
-    for (std::int32_t x = 0; x < s.iw; ++x) {
+    // Calls term(weight, output pixel) for the outputs that read pixel x, in order.
+    const auto for_outputs = [&](std::int32_t x, auto&& term) __attribute__((always_inline)) {
       const Range columns = tables.over_column[static_cast<std::size_t>(x)];
+      for (std::int32_t r = rows.first; r < rows.last; ++r) {
+        const float row = weight_of(tables.rows[static_cast<std::size_t>(r)], y);
+        for (std::int32_t c = columns.first; c < columns.last; ++c)
+          term(row * weight_of(tables.columns[static_cast<std::size_t>(c)], x), (n * s.oh + r) * s.ow + c);
+      }
+    };
+    for (std::int32_t x = 0; x < s.iw; ++x) {
+      if (s.channels == 1) {
+        float sum = 0;
+        for_outputs(x, [&](float weight, std::int64_t output) { sum += weight * Stored::widen(dy[output]); });
+        dx[task * s.iw + x] = sum;
+        continue;
+      }
       for (std::int64_t first = 0; first < s.channels; first += group) {
         const std::int64_t width = std::min(group, s.channels - first);
         float sums[group] = {};
-        for (std::int32_t r = rows.first; r < rows.last; ++r) {
-          const float row = weight_of(tables.rows[static_cast<std::size_t>(r)], y);
-          for (std::int32_t c = columns.first; c < columns.last; ++c) {
-            const float weight = row * weight_of(tables.columns[static_cast<std::size_t>(c)], x);
-            const auto* gradients = dy + ((n * s.oh + r) * s.ow + c) * s.channels + first;
-            for (std::int64_t i = 0; i < width; ++i) sums[i] += weight * Stored::widen(gradients[i]);
-          }
-        }
+        for_outputs(x, [&](float weight, std::int64_t output) {
+          const auto* gradients = dy + output * s.channels + first;
+          for (std::int64_t i = 0; i < width; ++i) sums[i] += weight * Stored::widen(gradients[i]);
+        });
         std::copy_n(sums, width, dx + (task * s.iw + x) * s.channels + first);
       }
     }
