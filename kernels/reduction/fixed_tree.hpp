@@ -92,7 +92,6 @@ class PairJoiner {
     }
     return sum;
   }
-  DETBENCH_HOST_DEVICE bool empty() const { return count_ == 0; }
 
  private:
   std::uint64_t count_ = 0;
@@ -114,60 +113,6 @@ DETBENCH_HOST_DEVICE constexpr LaneOwner lane_owner(int thread) {
 /// Chunks that a block of this many threads sums at once: a power of two when the block size is one, so that a block's
 /// sum is a node of the tree.
 DETBENCH_HOST_DEVICE constexpr int chunks_per_block(int block_threads) { return block_threads / threads_per_chunk; }
-
-/// Step 1 for one thread: its four lanes down the rows of one chunk. `load(index, values)` puts elements
-/// index .. index+3 into `values`, absent_value() where they lie beyond the end.
-template <class T, class Load>
-DETBENCH_HOST_DEVICE inline void sum_owned_lanes(std::int64_t chunk, int first_lane, Load&& load,
-                                                 T (&sums)[lanes_per_thread]) {
-#ifdef __CUDA_ARCH__
-#pragma unroll
-#endif
-  for (int i = 0; i < lanes_per_thread; ++i) sums[i] = absent_value<T>();
-  // A GPU issues the loads of a batch together, before the additions, which keep their order.
-  constexpr int batch = 8;
-  static_assert(chunk_rows % batch == 0);
-  for (int first = 0; first < chunk_rows; first += batch) {
-    T values[batch][lanes_per_thread];
-#ifdef __CUDA_ARCH__
-#pragma unroll
-#endif
-    for (int row = 0; row < batch; ++row) load(element_index(chunk, first + row, first_lane), values[row]);
-#ifdef __CUDA_ARCH__
-#pragma unroll
-#endif
-    for (int row = 0; row < batch; ++row)
-#ifdef __CUDA_ARCH__
-#pragma unroll
-#endif
-      for (int i = 0; i < lanes_per_thread; ++i) sums[i] += values[row][i];
-  }
-}
-
-/// The same for any lane of lane_accumulators.hpp: `load(index, values)` as above with Lane::Summand values, of which those
-/// at or beyond `end` are not added.
-template <class Lane, class Load>
-DETBENCH_HOST_DEVICE inline void fill_owned_lanes(std::int64_t chunk, int first_lane, std::int64_t end, Load&& load,
-                                                  Lane (&lanes)[lanes_per_thread]) {
-  constexpr int batch = 8;
-  const bool whole = (chunk + 1) * chunk_elements <= end;
-  for (int first = 0; first < chunk_rows; first += batch) {
-    typename Lane::Summand values[batch][lanes_per_thread];
-#ifdef __CUDA_ARCH__
-#pragma unroll
-#endif
-    for (int row = 0; row < batch; ++row) load(element_index(chunk, first + row, first_lane), values[row]);
-#ifdef __CUDA_ARCH__
-#pragma unroll
-#endif
-    for (int row = 0; row < batch; ++row)
-#ifdef __CUDA_ARCH__
-#pragma unroll
-#endif
-      for (int i = 0; i < lanes_per_thread; ++i)
-        if (whole || element_index(chunk, first + row, first_lane) + i < end) lanes[i].add(values[row][i]);
-  }
-}
 
 /// The part of step 2 that stays inside one thread: strides 2 and 1 on the lanes 0..3 that thread 0 of a chunk owns.
 /// Strides 32 .. 4 move lane l + s to lane l, which lies threads_apart(s) threads away at the same place.

@@ -127,28 +127,6 @@ struct SlicedSum {
   }
 };
 
-/// One CUDA thread's share of a window: Count summands of the 2048, any ones, exactly as doubles. The shares' highs and
-/// lows can be added up in any order.
-template <int Count>
-DETBENCH_HOST_DEVICE inline SlicedSum slice_share(const double (&values)[Count], WindowFit fit, double slicer) {
-  static_assert(Count % 4 == 0 && Count <= narrow_terms);
-  SlicedSum sum;
-  if (fit == WindowFit::narrow) {
-    double sums[4] = {};
-#ifdef __CUDA_ARCH__
-#pragma unroll
-#endif
-    for (int i = 0; i < Count; ++i) sums[i % 4] += values[i];
-    sum.add((sums[0] + sums[1]) + (sums[2] + sums[3]), slicer);  // together still at most narrow_terms summands
-  } else {
-#ifdef __CUDA_ARCH__
-#pragma unroll
-#endif
-    for (int i = 0; i < Count; ++i) sum.add(values[i], slicer);
-  }
-  return sum;
-}
-
 /// Which elements of a window thread `lane` of a warp holds: four neighbours of each of 16 rows of 128.
 inline constexpr int window_rows = 16, window_row_elements = 128;
 static_assert(window_rows * window_row_elements == window_elements);

@@ -30,15 +30,24 @@ S random_value(std::mt19937_64& random, int spread) {
     return {bf16_from_float(static_cast<float>(value))};
 }
 
+/// n of them; long vectors repeat themselves with a period that no order has.
+template <class S>
+std::vector<S> random_values(std::size_t n, int spread, std::mt19937_64& random) {
+  constexpr std::size_t period = 70001;
+  std::vector<S> values(n);
+  for (std::size_t i = 0; i < n; ++i) values[i] = i < period ? random_value<S>(random, spread) : values[i - period];
+  return values;
+}
+
 /// Summands in memory of their own.
 template <class Source>
 struct Data;
 template <class S>
 struct Data<Elements<S>> {
   std::vector<S> x;
-  Data(std::size_t n, int spread, std::uint64_t seed) : x(n) {
+  Data(std::size_t n, int spread, std::uint64_t seed) {
     std::mt19937_64 random(seed);
-    for (S& value : x) value = random_value<S>(random, spread);
+    x = random_values<S>(n, spread, random);
   }
   Elements<S> source() const { return {x.data()}; }
   void shuffle(std::mt19937_64& random) { std::shuffle(x.begin(), x.end(), random); }
@@ -46,10 +55,10 @@ struct Data<Elements<S>> {
 template <class S>
 struct Data<Products<S>> {
   std::vector<S> x, y;
-  Data(std::size_t n, int spread, std::uint64_t seed) : x(n), y(n) {
+  Data(std::size_t n, int spread, std::uint64_t seed) {
     std::mt19937_64 random(seed);
-    for (S& value : x) value = random_value<S>(random, spread);
-    for (S& value : y) value = random_value<S>(random, spread);
+    x = random_values<S>(n, spread, random);
+    y = random_values<S>(n, spread, random);
   }
   Products<S> source() const { return {x.data(), y.data()}; }
   void shuffle(std::mt19937_64& random) {

@@ -82,9 +82,15 @@ T by_warps(const std::vector<T>& values) {
         for (T value : shares[lane]) deposit<T>(value, add);
         continue;
       }
-      double wide[window_rows * 4];
-      std::copy(shares[lane], shares[lane] + window_rows * 4, wide);
-      const SlicedSum share = slice_share(wide, window_fit(range), window_slicer(range));
+      SlicedSum share;
+      double sums[4] = {};
+      for (int i = 0; i < window_rows * 4; ++i) {
+        if (window_fit(range) == WindowFit::narrow)
+          sums[i % 4] += shares[lane][i];
+        else
+          share.add(shares[lane][i], window_slicer(range));
+      }
+      share.add((sums[0] + sums[1]) + (sums[2] + sums[3]), window_slicer(range));
       total.high += share.high;
       total.low += share.low;
     }
