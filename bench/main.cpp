@@ -20,10 +20,11 @@ int main(int argc, char** argv) {
       {"env", detbench::add_env_verb(program)},       {"list", detbench::add_list_verb(program)},
       {"run", detbench::add_run_verb(program)},
       {"step", detbench::add_step_verb(program)},     {"report", detbench::add_report_verb(program)},       
-      {"policy", detbench::add_policy_verb(program)}, {"catalog", detbench::add_catalog_verb(program)}, {"worker", detbench::add_worker_verb(program)}};
+      {"policy", detbench::add_policy_verb(program)}, {"catalog", detbench::add_catalog_verb(program)},
+      {"verify", detbench::add_verify_verb(program)}, {"worker", detbench::add_worker_verb(program)}};
   if (argc > 1 && argv[1][0] != '-' &&
       std::none_of(verbs.begin(), verbs.end(), [&](const auto& verb) { return verb.first == argv[1]; })) {
-    std::cerr << "detbench: '" << argv[1] << "' is no verb: env, list, run, step, report, policy and catalog are; see 'detbench --help'\n";
+    std::cerr << "detbench: '" << argv[1] << "' is no verb: env, list, run, step, report, policy, catalog and verify are; see 'detbench --help'\n";
     return detbench::exit_usage;
   }
   if (!detbench::instruction_cap_is_readable()) {

@@ -23,46 +23,43 @@ std::string clock_text(double seconds) {
   return s >= 3600 ? fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60) : fmt::format("{}:{:02}", s / 60, s % 60);
 }
 
-/// A progress line: rewritten in place on a terminal, one line every ten seconds elsewhere.
-class ProgressLine {
- public:
-  void show(const Progress& progress) {
-    if (progress.phase != phase_) {
-      phase_ = progress.phase;
-      phase_begun_s_ = progress.elapsed_s;
-      last_s_ = -1e9;
-    }
-    const bool terminal = isatty(STDERR_FILENO) != 0;
-    if (progress.elapsed_s - last_s_ < (terminal ? 0.1 : 10.0)) return;
-    last_s_ = progress.elapsed_s;
-    std::string left = "?";
-    if (progress.done > 0)
-      left = clock_text((progress.elapsed_s - phase_begun_s_) / static_cast<double>(progress.done) * static_cast<double>(progress.total - std::min(progress.total, progress.done)));
-    const auto text = fmt::format("{} {}/{}  {} elapsed, {} left in this phase  {}", progress.phase, progress.done, progress.total,
-                                  clock_text(progress.elapsed_s), left, progress.arm);
-    if (terminal) fmt::print(stderr, "\r\033[K{}", text.substr(0, 150));
-    else fmt::print(stderr, "{}\n", text);
-    std::fflush(stderr);
-  }
-  void end() const {
-    if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
-  }
-
- private:
-  std::string phase_;
-  double phase_begun_s_ = 0, last_s_ = -1e9;
-};
-
 }  // namespace
 
-Result<RunOutcome> run_with_progress(RunSettings settings) {
+const volatile std::sig_atomic_t* watch_interrupts() {
   struct sigaction action {};
   action.sa_handler = on_interrupt;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  return &interrupt_seen;
+}
+
+void ProgressLine::show(const Progress& progress) {
+  if (progress.phase != phase_) {
+    phase_ = progress.phase;
+    phase_begun_s_ = progress.elapsed_s;
+    last_s_ = -1e9;
+  }
+  const bool terminal = isatty(STDERR_FILENO) != 0;
+  if (progress.elapsed_s - last_s_ < (terminal ? 0.1 : 10.0)) return;
+  last_s_ = progress.elapsed_s;
+  std::string left = "?";
+  if (progress.done > 0)
+    left = clock_text((progress.elapsed_s - phase_begun_s_) / static_cast<double>(progress.done) * static_cast<double>(progress.total - std::min(progress.total, progress.done)));
+  const auto text = fmt::format("{} {}/{}  {} elapsed, {} left in this phase  {}", progress.phase, progress.done, progress.total,
+                                clock_text(progress.elapsed_s), left, progress.arm);
+  if (terminal) fmt::print(stderr, "\r\033[K{}", text.substr(0, 150));
+  else fmt::print(stderr, "{}\n", text);
+  std::fflush(stderr);
+}
+
+void ProgressLine::end() const {
+  if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
+}
+
+Result<RunOutcome> run_with_progress(RunSettings settings) {
   ProgressLine line;
   settings.progress = [&line](const Progress& progress) { line.show(progress); };
-  settings.interrupted = &interrupt_seen;
+  settings.interrupted = watch_interrupts();
   auto outcome = run_sweep(settings);
   line.end();
   return outcome;

@@ -21,6 +21,7 @@ Verb add_step_verb(CLI::App& program);
 Verb add_report_verb(CLI::App& program);
 Verb add_policy_verb(CLI::App& program);
 Verb add_catalog_verb(CLI::App& program);
+Verb add_verify_verb(CLI::App& program);
 Verb add_worker_verb(CLI::App& program);
 
 /// `list models`, a subcommand of `list`, and what runs it.
