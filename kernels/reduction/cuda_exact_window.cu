@@ -1,14 +1,14 @@
 // Exact sums at the speed of memory: the CPU's windows (window.hpp) in front of the CPU's superaccumulator. A warp takes a
 // window of 2048 summands at a time. There is no order: every partial sum is exact, and integers join them.
 //
-// Why it can keep up with memory, f32: a summand costs four integer operations for the range (and, max, subtract, min; 64 a
-// cycle and multiprocessor), one conversion to double (16 a cycle) and one addition in double (64 a cycle), while 5.2 summands
-// a cycle arrive: a third of what the multiprocessor has of each. A window's shuffles and two deposits are some 250
-// instructions a warp, beside 420 for its summands. A thread asks for 256 bytes at once; some 110 registers leave 512 threads
+// Why it can keep up with memory, f32: in the instructions of sm_90 a summand costs two and a half integer operations for its
+// range (an and, half a maximum of three, a minimum that subtracts; 64 a cycle and multiprocessor), one conversion to double
+// (16 a cycle) and one addition in double (64 a cycle), while 5.2 summands a cycle arrive: a third at most of what there is of
+// each. A window's shuffles and two deposits are some 250 instructions a warp, beside 290 for its summands. A thread asks for 256 bytes at once; some 110 registers leave 512 threads
 // on a multiprocessor, with 128 KiB in flight.
 #include "kernels/reduction/cuda_exact_slots.hpp"
 #include "kernels/reduction/cuda_rows.hpp"
-#include "kernels/reduction/window.hpp"
+#include "kernels/reduction/cuda_window.hpp"
 
 namespace detbench::reduction {
 namespace {
@@ -63,15 +63,6 @@ struct WindowShare {
 };
 
 template <class S>
-__device__ __forceinline__ void observe(WindowRange<Elements<S>>& range, const StoredFour<Elements<S>>& four, int k) {
-  range.observe(four.x[k]);
-}
-template <class S>
-__device__ __forceinline__ void observe(WindowRange<Products<S>>& range, const StoredFour<Products<S>>& four, int k) {
-  range.observe(four.x[k], four.y[k]);
-}
-
-template <class S>
 __device__ __forceinline__ MagnitudeRange<S> join_over_warp(MagnitudeRange<S> range) {
 #pragma unroll
   for (int distance = 16; distance > 0; distance /= 2) {
@@ -101,27 +92,6 @@ __device__ __forceinline__ SlicedSum add_over_warp(SlicedSum sum) {
   return sum;
 }
 
-/// The exact sum of a window that fits: `lost` is what the rounding of f64 products lost, and stays 0 for all others.
-template <class Source>
-__device__ __forceinline__ void sum_window(const WindowShare<Source>& share, WindowFit fit, double slicer, SlicedSum& sum,
-                                           SlicedSum& lost) {
-  if constexpr (!has_wide<Source> && Source::is_product) {
-    share.each([&](const auto& four, int k) {
-      const TwoTerms product = product_of(four.x[k], four.y[k]);
-      sum.add(product.high, slicer);
-      lost.add(product.low, slicer * lost_slicer_scale);
-    });
-    lost = add_over_warp(lost);
-  } else if (can_be_narrow<Source> && fit == WindowFit::narrow) {
-    double sums[4] = {};
-    share.each([&](const auto& four, int k) { sums[k] += four.template summand<WideLane>(k); });
-    sum.add((sums[0] + sums[1]) + (sums[2] + sums[3]), slicer);  // together still at most narrow_terms summands
-  } else {
-    share.each([&](const auto& four, int k) { sum.add(four.template summand<WideLane>(k), slicer); });
-  }
-  sum = add_over_warp(sum);
-}
-
 template <class Source>
 __global__ void __launch_bounds__(block_threads) add_windows(Source source, std::int64_t n, bool wide, std::int64_t* slots) {
   using R = register_of<Source>;
@@ -138,13 +108,15 @@ __global__ void __launch_bounds__(block_threads) add_windows(Source source, std:
        window += warps) {
     const WindowShare<Source> share(source, window * window_elements, n, wide);
     WindowRange<Source> own;
-    share.each([&](const auto& four, int k) { observe(own, four, k); });
+    share.each([&](const auto& four, int k) { observe_four(own, four, k); });
     const WindowRange<Source> range = join_over_warp(own);
     const WindowFit fit = window_fit(range);  // the same in all 32 lanes
 
     SlicedSum sum, lost;
     if (fit != WindowFit::none && !range.all_zero()) {
-      sum_window(share, fit, window_slicer(range), sum, lost);
+      sum_share<Source>([&](auto&& visit) { share.each(visit); }, fit, window_slicer(range), sum, lost);
+      sum = add_over_warp(sum);
+      if constexpr (!has_wide<Source> && Source::is_product) lost = add_over_warp(lost);
       // Every lane has the warp's sums; as many lanes deposit them at once.
       if (lane < 2) deposit<R>(lane == 0 ? sum.high : sum.low, add);
       if constexpr (!has_wide<Source> && Source::is_product)

@@ -2,6 +2,7 @@
 // summand, at whatever address, and in whatever order blocks run, the CPU's bits come out.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <numeric>
@@ -9,6 +10,7 @@
 
 #include "gpu_answers.hpp"
 #include "kernels/reduction/cuda_walk.hpp"
+#include "kernels/reduction/cuda_window.hpp"
 #include "kernels/reduction/grid_shares.hpp"
 #include "kernels/reduction/sum.hpp"
 
@@ -182,6 +184,50 @@ void expect_played(const std::vector<typename Source::Stored>& values) {
     expect("fixed_order:f64_accumulator", [&](bool wide) { return played_tree<WideLane>(source, n, wide, 1, random); });
 }
 
+/// exact_window: warps of 32 threads over windows, in any order, shares joined in any order.
+template <class Source>
+typename Source::Accumulator played_windows(const Source& source, std::int64_t n, bool wide, std::mt19937_64& random, int (&fits)[3]) {
+  using R = register_of<Source>;
+  using Slots = Superaccumulator<R>;
+  std::vector<std::int64_t> slots(Slots::slots, 0);
+  const auto add = [&](int slot, std::int64_t amount) { slots[static_cast<std::size_t>(slot)] += amount; };
+  for (const int window : shuffled(static_cast<int>((n + window_elements - 1) / window_elements), random)) {
+    const std::int64_t first = std::int64_t{window} * window_elements;
+    std::vector<std::array<StoredFour<Source>, window_rows>> warp(32);
+    WindowRange<Source> range;
+    for (int lane = 0; lane < 32; ++lane)
+      for (int row = 0; row < window_rows; ++row) {
+        auto& four = warp[static_cast<std::size_t>(lane)][static_cast<std::size_t>(row)];
+        if (wide && first + window_elements <= n)
+          four.load(source, first + window_element(lane, row));
+        else
+          four.load_any(source, first + window_element(lane, row), n);
+        for (int k = 0; k < 4; ++k) observe_four(range, four, k);
+      }
+    const WindowFit fit = window_fit(range);
+    ++fits[static_cast<int>(fit)];
+    if (fit == WindowFit::none || range.all_zero()) {
+      for (std::int64_t i = first; i < std::min(n, first + window_elements); ++i) deposit_summand(source, i, add);
+      continue;
+    }
+    SlicedSum sum, lost;
+    for (const int lane : shuffled(32, random)) {
+      SlicedSum own, own_lost;
+      sum_share<Source>(
+          [&](auto&& visit) {
+            for (const auto& four : warp[static_cast<std::size_t>(lane)])
+              for (int k = 0; k < 4; ++k) visit(four, k);
+          },
+          fit, window_slicer(range), own, own_lost);
+      sum.high += own.high, sum.low += own.low;
+      lost.high += own_lost.high, lost.low += own_lost.low;
+    }
+    for (const double part : {sum.high, sum.low, lost.high, lost.low}) deposit<R>(part, add);
+  }
+  add(Slots::not_negative_zero_slot, 1);
+  return rounded_sum<R>(slots.data());
+}
+
 template <class Source>
 class CudaWalk : public ::testing::Test {};
 using Sources = ::testing::Types<Elements<float>, Elements<double>, Elements<F16Bits>, Products<float>, Products<double>>;
@@ -189,6 +235,27 @@ TYPED_TEST_SUITE(CudaWalk, Sources);
 
 TYPED_TEST(CudaWalk, EveryGridGivesTheCpusBits) {
   for (const std::size_t n : {1u, 63u, 2049u, 32768u, 65539u, 100001u}) expect_played<TypeParam>(random_values<typename TypeParam::Stored>(n));
+}
+
+TYPED_TEST(CudaWalk, WindowsOfEverySpreadGiveTheExactSum) {
+  using S = typename TypeParam::Stored;
+  std::mt19937_64 random(9);
+  int fits[3] = {};
+  for (const int spread : {1, 12, 30, 45})
+    for (const std::size_t n : {100u, 6144u, 9001u}) {
+      std::vector<S> values(n);
+      for (S& value : values) {
+        const double magnitude = 1 + static_cast<double>(random() >> 12) * 0x1p-52;
+        value = Stored<S>::of(std::ldexp(random() % 2 == 0 ? magnitude : -magnitude, -static_cast<int>(random() % static_cast<unsigned>(spread))));
+      }
+      TypeParam source{};
+      source.x = values.data();
+      if constexpr (TypeParam::is_product) source.y = values.data();
+      const Bytes expected = on_cpu(TypeParam::is_product, values, "order_independent:superaccumulator");
+      for (const bool wide : {true, false})
+        EXPECT_EQ(bytes_of(played_windows(source, static_cast<std::int64_t>(n), wide, random, fits)), expected) << n << ", spread " << spread;
+    }
+  EXPECT_GT(fits[static_cast<int>(can_be_narrow<TypeParam> ? WindowFit::narrow : WindowFit::sliced)], 0) << "the fast path was never taken";
 }
 
 /// More than one round of the grid of shares, none of them a whole batch of loads; and several batches.
