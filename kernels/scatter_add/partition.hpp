@@ -26,8 +26,9 @@ struct Ranges {
   std::int32_t count = 1;  ///< ranges
   std::int32_t bins() const { return 1 << shift; }
 };
-/// At least eight ranges per thread where there are so many bins, of at most 2^13 bins, but no more than 1024 ranges:
-/// beyond that the open streams of pass two outgrow the caches' ways.
+/// Ranges of 2^11 bins, so that a range's sums and counters share the nearest cache with the streams: larger where there
+/// would be over 1024 ranges, since every one is an open stream of pass two; smaller where threads would get fewer than
+/// eight each.
 Ranges choose_ranges(std::int32_t bins, int threads);
 
 /// Where the parts of a partition lie in a workspace.
