@@ -26,38 +26,33 @@ const std::vector<Profile>& cpu_profiles() {
     smoke.few_layers = true;
     smoke.layouts = {"nhwc"};
     smoke.types = {"f32_f32_strict"};
-    smoke.sum_elements = {1 << 20};
-    smoke.scatter = {{1 << 18, 1 << 10}};
     smoke.networks = {{narrow, 96, 1, true, false}, {narrow, 64, 4, false, true}};
 
     Profile quick;
     quick.info = {"quick", 10, 2, 10, 2, 10, ""};
+    quick.reductions = ReductionSweep::quick;
     quick.oversubscribe_limit_s = 5e-3;
     quick.layouts = {"nhwc", "blocked"};
     quick.others = Breadth::few;
     quick.most_batches = 1;
     quick.batches_of_blocked = false;
     quick.types = {"f32_f32_strict"};
-    quick.sum_elements = {1 << 16, 1 << 20, 1 << 24};
-    quick.scatter = {{1 << 18, 1 << 4}, {1 << 18, 1 << 14}};
     quick.networks = {{narrow, 96, 8, true, true}};
     quick.inference_batches = {8};
 
     Profile standard;
     standard.info = {"standard", 100, 5, 100, 3, 20, ""};
+    standard.reductions = ReductionSweep::standard;
     standard.layouts = {"nhwc", "blocked"};
     standard.others = Breadth::all;
     standard.types = {"f32_f32_strict", "bf16_f32_strict"};
-    standard.sum_elements = {1 << 16, 1 << 20, 1 << 24, 1 << 26};
-    standard.scatter = {{1 << 20, 1 << 4}, {1 << 20, 1 << 10}, {1 << 20, 1 << 16}};
     standard.networks = {{plain, 224, 8, true, true}, {plain, 224, 32, true, true}, {b0, 224, 8, true, true}, {b0, 224, 32, true, true}};
     standard.inference_batches = {1, 8, 32, 128};
 
     Profile full = standard;
     full.info = {"full", 300, 20, 300, 4, 30, ""};
+    full.reductions = ReductionSweep::full;
     full.layouts = {"nhwc", "nchw", "blocked"};
-    full.sum_elements = {1 << 10, 1 << 16, 1 << 20, 1 << 24, 1 << 26, 1 << 28};
-    full.scatter = {{1 << 20, 1 << 2}, {1 << 20, 1 << 4}, {1 << 20, 1 << 10}, {1 << 20, 1 << 16}, {1 << 22, 1 << 20}};
     full.networks = {{narrow, 96, 8, true, true}, {narrow, 224, 8, true, true}, {plain, 96, 8, true, true}, {plain, 96, 32, true, true},
                      {plain, 224, 8, true, true}, {plain, 224, 32, true, true}, {wide, 224, 8, true, true},  {b0, 96, 8, true, true},
                      {b0, 96, 32, true, true},    {b0, 224, 8, true, true},     {b0, 224, 32, true, true},   {"efficientnet_lite0", 224, 8, true, true},
@@ -83,13 +78,9 @@ const std::vector<Profile>& cuda_profiles() {
       profile.networks = {{plain, 224, 32, true, true}};
       profile.network_types = {"bf16_f32_strict", "f32_f32_strict"};
       if (!profile.inference_batches.empty()) profile.inference_batches = {1, 32};
-      profile.scatter = {{1 << 20, 1 << 4}, {1 << 20, 1 << 10}, {1 << 20, 1 << 16}};
     }
     enum { smoke, quick, standard, full };
     profiles[smoke].networks = {{plain, 96, 4, true, false}, {narrow, 64, 4, false, true}};
-    profiles[smoke].scatter = {{1 << 18, 1 << 10}};
-    profiles[quick].sum_elements = {1 << 16, 1 << 20, 1 << 24};
-    profiles[standard].sum_elements = {1 << 10, 1 << 16, 1 << 20, 1 << 24, 1 << 28};
     profiles[standard].search.tiers = {Tier::t0, Tier::t1};
     profiles[full].layouts = {"nhwc", "nchw"};
     profiles[full].types = {"bf16_f32_strict", "f32_f32_strict", "f32_f32_tf32", "f16_f32_strict"};

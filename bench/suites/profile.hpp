@@ -8,6 +8,7 @@
 
 #include "bench/records/record.hpp"
 #include "bench/suites/other_problems.hpp"
+#include "bench/suites/reduction_problems.hpp"
 #include "kernels/search.hpp"
 
 namespace detbench {
@@ -39,8 +40,7 @@ struct Profile {
   std::vector<std::string> network_types = {"f32_f32_strict"};  ///< of train steps and inference
   std::vector<int> inference_batches;                          ///< of the networks that train; each with policies that were chosen for their step
   Breadth others = Breadth::none;     ///< ops beside convolution, dense and batch norm
-  std::vector<std::int64_t> sum_elements;
-  std::vector<std::pair<std::int64_t, std::int64_t>> scatter;  ///< updates, bins
+  ReductionSweep reductions = ReductionSweep::smoke;
 };
 
 /// nullopt: no such profile, or no such backend ("cpu", "cuda"). A GPU takes larger problems, its own types and layouts.

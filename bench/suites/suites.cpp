@@ -80,10 +80,7 @@ void add_tutorial_case(std::vector<PlannedComparison>& all, const Profile& profi
 }
 
 void add_reductions(std::vector<PlannedComparison>& all, const Profile& profile, const Filter& filter) {
-  for (const auto elements : profile.sum_elements)
-    add(all, filter, {"sum", "n" + std::to_string(elements), "f32_f32_strict", "vector"}, {});
-  for (const auto& [updates, bins] : profile.scatter)
-    add(all, filter, {"scatter_add", "n" + std::to_string(updates) + "_bins" + std::to_string(bins) + "_hot0", "f32_f32_strict", "vector"}, {});
+  for (auto& problem : reduction_problems(profile.reductions, profile.backend)) add(all, filter, std::move(problem), {});
 }
 
 }  // namespace
@@ -103,8 +100,10 @@ std::string suite_of(const std::string& op) {
   if (begins("batch_norm")) return "batch_norm";
   if (begins("train_step")) return "train_step";
   if (begins("inference")) return "inference";
-  if (op == "sum") return "reduction";
+  if (op == "sum" || op == "dot" || op == "segmented_sum") return "reduction";
   if (op == "scatter_add" || op == "index_add" || op == "weighted_histogram") return "scatter_add";
+  if (begins("resize")) return "resize";
+  if (begins("memory_")) return "memory";
   if (op == "control") return "control";
   return "other";
 }

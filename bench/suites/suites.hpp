@@ -19,7 +19,7 @@ Result<std::vector<PlannedComparison>> plan_networks(const Registry& registry, c
 /// Suites whose problems are whole networks: they wait for the policies that the layers' measurements make.
 bool is_whole_network(const std::string& suite);
 
-/// The suite an op belongs to: "convolution", "dense", "batch_norm", "reduction", "scatter_add", "train_step", "inference", "other". (Suite "ablation" holds no op: bench/suites/ablation.hpp.)
+/// The suite an op belongs to: "convolution", "dense", "batch_norm", "reduction", "scatter_add", "resize", "memory", "train_step", "inference", "other". (Suite "ablation" holds no op: bench/suites/ablation.hpp.)
 std::string suite_of(const std::string& op);
 
 }  // namespace detbench
