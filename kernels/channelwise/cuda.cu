@@ -4,6 +4,7 @@
 
 #include "kernels/channelwise/element_kernels.hpp"
 #include "kernels/channelwise/parts.hpp"
+#include "kernels/contention.hpp"
 #include "kernels/device/cuda_check.hpp"
 #include "kernels/normalization/element_walk.hpp"
 
@@ -140,6 +141,7 @@ Result<SimplePlanParts> make_parts(const Problem& problem) {
   if (!specs) return tl::unexpected(specs.error());
   const bool sums = p->pass == ChannelwisePass::scale_backward;
   SimplePlanParts parts{specs->inputs, specs->outputs, sums ? backward_workspace(*p, Atomic) : 0, {}, {}};
+  if (Atomic && sums) parts.notes = contention_notes(chunk_count(p->plane()));
   parts.alignment_bytes = size_of(p->storage);  // element by element
   if (!sums && parts.inputs[1].type == DataType::f32) parts.alignment_bytes = sizeof(float);
   const auto stored_as = [&]<class Stored>(Stored) { return p->layout == "nhwc" ? launch_of<true, Stored, Atomic>(*p) : launch_of<false, Stored, Atomic>(*p); };

@@ -1,5 +1,6 @@
 // Batch norm on a GPU, twice: in the CPU's fixed order with its bits (order.hpp), and with partial sums that meet in
 // atomics. Both sum the same chunks in the same way, so that they differ in how chunks meet, which is what is under test.
+#include "kernels/contention.hpp"
 #include "kernels/normalization/cuda_batch_norm.hpp"
 #include "kernels/normalization/cuda_elements.hpp"
 #include "kernels/normalization/order.hpp"
@@ -355,6 +356,7 @@ Result<SimplePlanParts> make_parts(const Problem& problem) {
   auto specs = batch_norm_specs(*p, p->layout);
   if (!specs) return tl::unexpected(specs.error());
   SimplePlanParts parts{specs->inputs, specs->outputs, p->inference ? 0 : workspace_bytes(*p, Atomic), {}, {{"activation_layout", p->layout}}};
+  if (Atomic) parts.notes.merge(contention_notes(chunk_count(p->pixels())));
   parts.alignment_bytes = sizeof(float);
   const auto stored_as = [&]<class Stored>(Stored) {
     return p->layout == "nhwc" ? launch_of<Atomic, true, Stored>(*p) : launch_of<Atomic, false, Stored>(*p);
