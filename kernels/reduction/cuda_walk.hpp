@@ -122,7 +122,7 @@ DETBENCH_HOST_DEVICE inline void add_strided(const Source& source, std::int64_t 
         for (int k = 0; k < 4; ++k) lanes[k].add(stored[b].template summand<Lane>(k));
     }
     // Less than a batch is left: vectors of a few million elements have nothing else, so this part is in flight together too.
-    StoredFour<Source> stored[batch];
+    StoredFour<Source> stored[batch] = {};
     DETBENCH_UNROLL
     for (int b = 0; b < batch - 1; ++b)
       if (four + b * threads < whole) stored[b].load(source, (four + b * threads) * 4);

@@ -5,10 +5,12 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <numeric>
 #include <random>
 
 #include "gpu_answers.hpp"
+#include "kernels/reduction/cuda_bins.hpp"
 #include "kernels/reduction/cuda_walk.hpp"
 #include "kernels/reduction/cuda_window.hpp"
 #include "kernels/reduction/grid_shares.hpp"
@@ -228,6 +230,62 @@ typename Source::Accumulator played_windows(const Source& source, std::int64_t n
   return rounded_sum<R>(slots.data());
 }
 
+/// binned: so many warps of 32 threads over batches, each emptied into the bins when its own time comes.
+template <class Source>
+typename Source::Accumulator played_bins(const Source& source, std::int64_t n, bool wide, int warps, int (&emptied)[2]) {
+  using A = binned_type<Source>;
+  using Slots = BinnedSlots<A>;
+  constexpr int fours = fours_in_flight<Source>, per_summand = deposits_per_summand<Source>, count = fours * 4 * per_summand;
+  constexpr std::int64_t batch_elements = std::int64_t{fours} * 4 * 32;
+  std::vector<std::int64_t> slots(Slots::slots, 0);
+  const auto add = [&](int slot, std::int64_t amount) { slots[static_cast<std::size_t>(slot)] += amount; };
+  for (int warp = 0; warp < warps; ++warp) {
+    std::vector<ThreadBins<A>> threads(32);
+    const auto empty = [&] {
+      if (threads[0].deposits == 0) return;
+      ++emptied[threads[0].deposits + count > deposits_before_emptying<A> ? 1 : 0];
+      for (auto& thread : threads) {
+        for (int k = 0; k < kept_bins; ++k) add_units<A>(thread.top, k, static_cast<std::int64_t>(thread.lane.growth(k)), add);
+        thread.lane = {}, thread.deposits = 0;
+      }
+      mark_top<A>(threads[0].top, add);
+    };
+    for (std::int64_t first = warp * batch_elements; first < n; first += warps * batch_elements) {
+      std::vector<std::array<A, count>> values(32);
+      std::uint32_t largest = 0;
+      for (int lane = 0; lane < 32; ++lane)
+        for (int row = 0; row < fours; ++row) {
+          StoredFour<Source> four;
+          const std::int64_t i = first + row * 128 + lane * 4;
+          if (wide && first + batch_elements <= n)
+            four.load(source, i);
+          else
+            four.load_any(source, i, n);
+          for (int k = 0; k < 4; ++k) {
+            A* const place = values[static_cast<std::size_t>(lane)].data() + (row * 4 + k) * per_summand;
+            binned_values<Source>(four, k, place);
+            largest = std::max(largest, magnitude_word(*place));
+          }
+        }
+      if (goes_one_by_one<A>(largest)) {
+        for (auto& own : values)
+          for (const A value : own) deposit_alone<A>(value, add);
+        continue;
+      }
+      if (threads[0].must_be_emptied(largest, count)) empty();
+      for (std::size_t lane = 0; lane < 32; ++lane) {
+        A own[count];
+        std::copy(values[lane].begin(), values[lane].end(), own);
+        threads[lane].raise_top(largest);
+        threads[lane].deposit(own);
+      }
+    }
+    empty();
+  }
+  add(Slots::not_negative_zero_slot, 1);
+  return rounded_bins<A, typename Source::Accumulator>(slots.data());
+}
+
 template <class Source>
 class CudaWalk : public ::testing::Test {};
 using Sources = ::testing::Types<Elements<float>, Elements<double>, Elements<F16Bits>, Products<float>, Products<double>>;
@@ -256,6 +314,32 @@ TYPED_TEST(CudaWalk, WindowsOfEverySpreadGiveTheExactSum) {
         EXPECT_EQ(bytes_of(played_windows(source, static_cast<std::int64_t>(n), wide, random, fits)), expected) << n << ", spread " << spread;
     }
   EXPECT_GT(fits[static_cast<int>(can_be_narrow<TypeParam> ? WindowFit::narrow : WindowFit::sliced)], 0) << "the fast path was never taken";
+}
+
+/// Magnitudes that grow along the vector, so that top bins rise; zeros, an infinity; and enough summands for full lanes.
+TYPED_TEST(CudaWalk, BinsOfEveryWarpGiveTheCpusBits) {
+  using S = typename TypeParam::Stored;
+  std::mt19937_64 random(10);
+  int emptied[2] = {};
+  for (const std::size_t n : {1u, 100u, 9001u, 120007u})
+    for (const int kind : {0, 1, 2}) {
+      auto values = random_values<S>(n);
+      for (std::size_t i = 0; i < n && kind > 0; ++i)
+        values[i] = Stored<S>::of(std::ldexp(static_cast<double>(widened(values[i])), static_cast<int>(i * 40 / n) - 30));
+      if (kind == 2) {
+        std::fill(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(n / 2), S{});
+        if (n > 1000) values[n - 500] = Stored<S>::of(std::numeric_limits<double>::infinity());
+      }
+      TypeParam source{};
+      source.x = values.data();
+      if constexpr (TypeParam::is_product) source.y = values.data();
+      const Bytes expected = on_cpu(TypeParam::is_product, values, "order_independent:binned");
+      for (const bool wide : {true, false})
+        for (const int warps : {1, 3})
+          EXPECT_EQ(bytes_of(played_bins(source, static_cast<std::int64_t>(n), wide, warps, emptied)), expected) << n << ", kind " << kind << ", warps " << warps;
+    }
+  EXPECT_GT(emptied[0], 0);
+  EXPECT_GT(emptied[1], 0) << "no lane was ever full";
 }
 
 /// More than one round of the grid of shares, none of them a whole batch of loads; and several batches.
