@@ -4,7 +4,8 @@
 //   wgrad    diff_weights[k,c]: for n: fma(diff_dst[n,k], src[n,c], acc); diff_bias[k]: for n: acc + diff_dst[n,k].
 // Weights are the large tensor here, so they are read once, as they lie; the activations are what is transposed.
 // f16 and bf16 storage: inputs are widened to f32, activations' results rounded to nearest even once, at the end.
-// On a GPU the same chains are walked by the kernels of cuda_products.cu.
+// On a GPU the same chains are walked by the kernels of cuda_products.cu. split_k_fixed is the plain product's
+// (matmul_fixed_order.cpp); the bias is added to the joined parts.
 #include <algorithm>
 
 #include "kernels/device/ordered_products.hpp"
@@ -177,43 +178,48 @@ class FixedOrderPlan final : public Plan {
 
 class FixedOrderDense final : public Provider {
  public:
+  explicit FixedOrderDense(const AlgorithmSearch& search) : search_(search) {}
   std::string_view name() const override { return "fixed_order"; }
 
   Result<std::vector<Offer>> offers(const Problem& problem, Device& device) const override {
     const auto p = parse_dense(problem);
     if (!p) return tl::unexpected(p.error());
-    Offer offer;
-    offer.algorithm.provider = "fixed_order";
-    offer.algorithm.name = "direct";
-    offer.algorithm.claim = {Guarantee::gpu_to_gpu, "by construction", {all_scopes.begin(), all_scopes.end()}};
-    // A weight gradient is a sum over the batch: another batch is another result.
-    if (p->pass == DensePass::wgrad) std::erase(offer.algorithm.claim.coverage, Scope::batch);
-    if (auto status = supported(*p, device); !status) offer.unsupported = status.error();
-    return std::vector{offer};
+    if (p->types.tf32) return no_offers(name(), Reason{no_tf32_order, Reason::Kind::unsupported});
+    if (device.kind() == DeviceKind::cuda) return fixed_offers_on_gpu(problem, search_);
+    std::vector<Offer> offers{offer(*p, "direct")};
+    for (const auto chunk : split_chunks)
+      if (parse_product(problem)->gemm.k > chunk) offers.push_back(offer(*p, split_name("split_k_fixed", chunk)));
+    return offers;
   }
 
   Result<std::unique_ptr<Plan>> plan(const Problem& problem, const Algorithm& algorithm, Device& device) const override {
     const auto p = parse_dense(problem);
     if (!p) return tl::unexpected(p.error());
-    if (auto status = supported(*p, device); !status) return tl::unexpected(status.error());
+    if (p->types.tf32) return unsupported(no_tf32_order);
     if (device.kind() == DeviceKind::cuda) return plan_fixed_product_on_gpu(problem, algorithm);
-    if (algorithm.name != "direct") return invalid_input("fixed_order answers " + problem.op + " by direct, not by '" + algorithm.name + "'");
     for (const auto& [key, value] : algorithm.options)
       if (key != "isa") return invalid_input("option " + key + "=" + value + " is none of fixed_order's: isa=avx2 is");
+    if (algorithm.name != "direct") return plan_split_product_on_cpu(problem, algorithm);
     const auto kernels = ordered::choose_kernels(algorithm.options);
     if (!kernels) return tl::unexpected(kernels.error());
     return std::make_unique<FixedOrderPlan>(*p, **kernels);
   }
 
  private:
-  static Status supported(const DenseProblem& p, Device& device) {
-    if (p.types.tf32) return unsupported(no_tf32_order);
-    return device.kind() == DeviceKind::cuda ? can_run_fixed_products_on_gpu() : Status{};
+  static Offer offer(const DenseProblem& p, std::string name) {
+    Offer offer;
+    offer.algorithm.provider = "fixed_order";
+    offer.algorithm.name = std::move(name);
+    offer.algorithm.claim = {Guarantee::gpu_to_gpu, "by construction", {all_scopes.begin(), all_scopes.end()}};
+    // A weight gradient is a sum over the batch: another batch is another result.
+    if (p.pass == DensePass::wgrad) std::erase(offer.algorithm.claim.coverage, Scope::batch);
+    return offer;
   }
+  AlgorithmSearch search_;
 };
 
 }  // namespace
 
-std::unique_ptr<Provider> make_fixed_order_dense() { return std::make_unique<FixedOrderDense>(); }
+std::unique_ptr<Provider> make_fixed_order_dense(const AlgorithmSearch& search) { return std::make_unique<FixedOrderDense>(search); }
 
 }  // namespace detbench

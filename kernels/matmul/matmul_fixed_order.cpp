@@ -14,6 +14,7 @@
 #include "kernels/contention.hpp"
 #include "kernels/device/ordered_products.hpp"
 #include "kernels/matmul/product_providers.hpp"
+#include "kernels/matmul/product_tile.hpp"
 #include "kernels/tensor/float_formats.hpp"
 
 namespace detbench {
@@ -23,8 +24,6 @@ using ordered::panel_columns;
 
 constexpr std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 std::size_t f32_bytes(const TensorSpec& spec) { return aligned(static_cast<std::size_t>(element_count(spec.shape)) * sizeof(float)); }
-bool is_narrow(const MatmulProblem& p) { return p.types.storage != DataType::f32; }
-
 float widened(DataType type, const void* data, std::int64_t at) {
   if (type == DataType::f32) return static_cast<const float*>(data)[at];
   const std::uint16_t bits = static_cast<const std::uint16_t*>(data)[at];
@@ -32,8 +31,12 @@ float widened(DataType type, const void* data, std::int64_t at) {
 }
 
 /// The kernels read both matrices row by row with k rows: a must lie transposed and b must not. Others are copied.
-bool copies_a(const MatmulProblem& p) { return is_narrow(p) || !p.a_transposed; }
-bool copies_b(const MatmulProblem& p) { return is_narrow(p) || p.b_transposed; }
+bool copies_a(const Product& p) { return p.gemm.input != DataType::f32 || !p.gemm.a_transposed; }
+bool copies_b(const Product& p) { return p.gemm.input != DataType::f32 || p.gemm.b_transposed; }
+/// Sums are f32; an output in 16 bits is rounded from scratch.
+bool has_scratch(const Product& p) { return p.outputs[0].type != DataType::f32; }
+const TensorSpec& spec_of_a(const Product& p) { return p.inputs[static_cast<std::size_t>(p.a)]; }
+const TensorSpec& spec_of_b(const Product& p) { return p.inputs[static_cast<std::size_t>(p.b)]; }
 
 /// target[x][i] = the element of logical row x and column i of a matrix of k rows; it lies so, or transposed.
 void copy_rows(DataType type, const void* source, bool lies_transposed, std::int64_t rows, std::int64_t columns, float* target) {
@@ -52,7 +55,7 @@ struct Cut {
 
   std::int64_t tiles() const { return (down + kernels.tile_rows - 1) / kernels.tile_rows; }
   std::int64_t panels() const { return (across + panel_columns - 1) / panel_columns; }
-  std::int64_t parts() const { return (k + chunk - 1) / chunk; }
+  std::int64_t parts() const { return products::parts_of(k, chunk); }
   int high(std::int64_t tile) const { return static_cast<int>(std::min<std::int64_t>(kernels.tile_rows, down - tile * kernels.tile_rows)); }
   int wide(std::int64_t panel) const { return static_cast<int>(std::min(panel_columns, across - panel * panel_columns)); }
   /// The chain of one part for the outputs of one tile and panel, in rows of `pitch`.
@@ -112,8 +115,9 @@ struct Split {
 
 class OrderedOp final : public Op {
  public:
-  OrderedOp(const MatmulProblem& problem, Split split, const ordered::Kernels& kernels, std::span<const Tensor> inputs, const Tensor& c, Region workspace)
-      : p_(problem), split_(split), kernels_(kernels), a_(inputs[0]), b_(inputs[1]), c_(c) {
+  OrderedOp(const Product& product, Split split, const ordered::Kernels& kernels, std::span<const Tensor> inputs, std::span<const Tensor> outputs,
+            Region workspace)
+      : p_(product), split_(split), kernels_(kernels), inputs_(inputs.begin(), inputs.end()), outputs_(outputs.begin(), outputs.end()) {
     auto* memory = static_cast<std::byte*>(workspace.data);
     const auto place = [&](const Tensor& tensor, bool copied) {
       if (!copied) return static_cast<float*>(tensor.region.data);
@@ -121,59 +125,91 @@ class OrderedOp final : public Op {
       memory += f32_bytes(tensor.spec);
       return at;
     };
-    rows_ = place(a_, copies_a(p_)), columns_ = place(b_, copies_b(p_)), sums_ = place(c_, is_narrow(p_));
+    rows_ = place(input(p_.a), copies_a(p_)), columns_ = place(input(p_.b), copies_b(p_)), sums_ = place(outputs_[0], has_scratch(p_));
   }
 
   Status enqueue() override {
-    const auto type = p_.types.storage;
-    if (copies_a(p_)) copy_rows(type, a_.region.data, !p_.a_transposed, p_.k, p_.mb, rows_);
-    if (copies_b(p_)) copy_rows(type, b_.region.data, p_.b_transposed, p_.k, p_.n, columns_);
-    const Cut cut{kernels_, rows_, p_.mb, columns_, p_.n, p_.k, split_.chunk};
+    const auto& g = p_.gemm;
+    if (copies_a(p_)) copy_rows(g.input, input(p_.a).region.data, !g.a_transposed, g.k, g.m, rows_);
+    if (copies_b(p_)) copy_rows(g.input, input(p_.b).region.data, g.b_transposed, g.k, g.n, columns_);
+    const Cut cut{kernels_, rows_, g.m, columns_, g.n, g.k, split_.chunk};
     if (split_.atomic) multiply_atomic(cut, sums_);
     else multiply(cut, sums_);
-    if (!is_narrow(p_)) return {};
-    auto* target = static_cast<std::uint16_t*>(c_.region.data);
-#pragma omp parallel for schedule(static)
-    for (std::int64_t i = 0; i < p_.mb * p_.n; ++i) target[i] = type == DataType::f16 ? f16_from_float(sums_[i]) : bf16_from_float(sums_[i]);
+    if (p_.bias >= 0 || has_scratch(p_)) finish();
+    if (p_.column_sums >= 0) sum_columns();
     return {};
   }
 
  private:
-  MatmulProblem p_;
+  const Tensor& input(int place) const { return inputs_[static_cast<std::size_t>(place)]; }
+
+  /// The bias is added to the whole sum, which is then rounded once to the output's type.
+  void finish() {
+    const DataType type = p_.outputs[0].type;
+    const std::int64_t n = p_.gemm.n, elements = p_.gemm.m * n;
+    const float* bias = p_.bias >= 0 ? static_cast<const float*>(input(p_.bias).region.data) : nullptr;
+    void* out = outputs_[0].region.data;
+#pragma omp parallel for schedule(static)
+    for (std::int64_t i = 0; i < elements; ++i) {
+      const float sum = bias != nullptr ? sums_[i] + bias[i % n] : sums_[i];
+      if (type == DataType::f32) static_cast<float*>(out)[i] = sum;
+      else static_cast<std::uint16_t*>(out)[i] = type == DataType::f16 ? f16_from_float(sum) : bf16_from_float(sum);
+    }
+  }
+  /// From +0, row by row.
+  void sum_columns() {
+    const auto& g = p_.gemm;
+    const void* x = input(p_.column_sums).region.data;
+    auto* out = static_cast<float*>(outputs_[1].region.data);
+#pragma omp parallel for schedule(static)
+    for (std::int64_t j = 0; j < g.m; ++j) {
+      float sum = 0;
+      for (std::int64_t i = 0; i < g.k; ++i) sum += widened(g.input, x, i * g.m + j);
+      out[j] = sum;
+    }
+  }
+
+  Product p_;
   Split split_;
   const ordered::Kernels& kernels_;
-  Tensor a_, b_, c_;
+  std::vector<Tensor> inputs_, outputs_;
   float *rows_, *columns_, *sums_;
 };
 
 class OrderedPlan final : public Plan {
  public:
-  OrderedPlan(const MatmulProblem& problem, Split split, const ordered::Kernels& kernels)
-      : problem_(problem), split_(split), kernels_(kernels), tensors_(tensors_of(problem)) {}
-  const std::vector<TensorSpec>& inputs() const override { return tensors_.inputs; }
-  const std::vector<TensorSpec>& outputs() const override { return tensors_.outputs; }
+  OrderedPlan(Product product, Split split, const ordered::Kernels& kernels) : product_(std::move(product)), split_(split), kernels_(kernels) {}
+  const std::vector<TensorSpec>& inputs() const override { return product_.inputs; }
+  const std::vector<TensorSpec>& outputs() const override { return product_.outputs; }
   std::size_t workspace_bytes() const override {
-    return (copies_a(problem_) ? f32_bytes(tensors_.inputs[0]) : 0) + (copies_b(problem_) ? f32_bytes(tensors_.inputs[1]) : 0) +
-           (is_narrow(problem_) ? f32_bytes(tensors_.outputs[0]) : 0);
+    return (copies_a(product_) ? f32_bytes(spec_of_a(product_)) : 0) + (copies_b(product_) ? f32_bytes(spec_of_b(product_)) : 0) +
+           (has_scratch(product_) ? f32_bytes(product_.outputs[0]) : 0);
   }
   std::map<std::string, std::string> notes() const override {
     std::map<std::string, std::string> notes{{"instruction_set", std::string(to_text(kernels_.set))}};
-    if (split_.atomic) notes.merge(contention_notes((problem_.k + split_.chunk - 1) / split_.chunk));
+    if (split_.atomic) notes.merge(contention_notes(products::parts_of(product_.gemm.k, split_.chunk)));
     return notes;
   }
   Result<std::unique_ptr<Op>> bind(std::span<const Tensor> inputs, std::span<const Tensor> outputs, Region workspace, Stream&) override {
-    if (inputs.size() != 2 || outputs.size() != 1) return failure("a matrix product was bound to the wrong number of tensors");
+    if (auto status = check_bound(product_, inputs, outputs); !status) return tl::unexpected(status.error());
     if (workspace.bytes < workspace_bytes())
       return failure("the workspace holds " + std::to_string(workspace.bytes) + " bytes, the plan needs " + std::to_string(workspace_bytes()));
-    return std::make_unique<OrderedOp>(problem_, split_, kernels_, inputs, outputs[0], workspace);
+    return std::make_unique<OrderedOp>(product_, split_, kernels_, inputs, outputs, workspace);
   }
 
  private:
-  MatmulProblem problem_;
+  Product product_;
   Split split_;
   const ordered::Kernels& kernels_;
-  MatmulTensors tensors_;
 };
+
+Result<std::unique_ptr<Plan>> ordered_plan(const Problem& problem, Split split, const Options& options) {
+  auto product = parse_product(problem);
+  if (!product) return tl::unexpected(product.error());
+  const auto kernels = ordered::choose_kernels(options);
+  if (!kernels) return tl::unexpected(kernels.error());
+  return std::make_unique<OrderedPlan>(std::move(*product), split, **kernels);
+}
 
 Status only_isa(const Algorithm& algorithm) {
   for (const auto& [key, value] : algorithm.options)
@@ -209,9 +245,7 @@ class FixedOrderMatmul final : public Provider {
       if (!named) return tl::unexpected(named.error());
       chunk = *named;
     }
-    const auto kernels = ordered::choose_kernels(algorithm.options);
-    if (!kernels) return tl::unexpected(kernels.error());
-    return std::make_unique<OrderedPlan>(*p, Split{chunk}, **kernels);
+    return ordered_plan(problem, {chunk}, algorithm.options);
   }
 
  private:
@@ -252,9 +286,7 @@ class OpenmpMatmul final : public Provider {
     if (auto s = only_isa(algorithm); !s) return tl::unexpected(s.error());
     const auto chunk = parse_split_name("split_k_atomic", algorithm.name);
     if (!chunk) return tl::unexpected(chunk.error());
-    const auto kernels = ordered::choose_kernels(algorithm.options);
-    if (!kernels) return tl::unexpected(kernels.error());
-    return std::make_unique<OrderedPlan>(*p, Split{*chunk, true}, **kernels);
+    return ordered_plan(problem, {*chunk, true}, algorithm.options);
   }
 
  private:
@@ -266,6 +298,12 @@ class OpenmpMatmul final : public Provider {
 };
 
 }  // namespace
+
+Result<std::unique_ptr<Plan>> plan_split_product_on_cpu(const Problem& problem, const Algorithm& algorithm) {
+  const auto chunk = parse_split_name("split_k_fixed", algorithm.name);
+  if (!chunk) return tl::unexpected(chunk.error());
+  return ordered_plan(problem, {*chunk}, algorithm.options);
+}
 
 std::unique_ptr<Provider> make_fixed_order_matmul(const AlgorithmSearch& search) { return std::make_unique<FixedOrderMatmul>(search); }
 std::unique_ptr<Provider> make_openmp_matmul() { return std::make_unique<OpenmpMatmul>(); }

@@ -13,7 +13,7 @@ std::unique_ptr<Operation> make_matmul_operation(const AlgorithmSearch& search) 
   operation->add(make_fixed_order_matmul(search));
   operation->add(make_cublas_products(search));
   operation->add(make_cublaslt_products(search));
-  operation->add(make_cuda_products(search));
+  operation->add(make_cuda_products());
   operation->add(make_openmp_matmul());
   return operation;
 }

@@ -10,11 +10,11 @@ std::unique_ptr<Operation> make_dense_operation(DensePass pass, const AlgorithmS
   auto operation = std::make_unique<TypedOperation<DenseProblem>>(
       op_name(pass), TypedFunctions<DenseProblem>{parse_dense, dense_fill, make_dense_reference});
   operation->add(make_onednn_dense());
-  operation->add(make_fixed_order_dense());
+  operation->add(make_fixed_order_dense(search));
   operation->add(make_reference_dense());
   operation->add(make_cublas_products(search));
   operation->add(make_cublaslt_products(search));
-  operation->add(make_cuda_products(search));
+  operation->add(make_cuda_products());
   return operation;
 }
 

@@ -17,8 +17,8 @@ std::unique_ptr<Operation> make_dense_operation(DensePass pass, const AlgorithmS
 /// (kernels/convolution/operation.hpp). Claims nothing.
 std::unique_ptr<Provider> make_onednn_dense();
 
-/// Provider `fixed_order` (fixed_order.cpp states the order): the same bits for any thread count,
+/// Provider `fixed_order` (fixed_order.cpp and matmul_fixed_order.cpp state the orders): the same bits for any thread count,
 /// instruction set and GPU.
-std::unique_ptr<Provider> make_fixed_order_dense();
+std::unique_ptr<Provider> make_fixed_order_dense(const AlgorithmSearch& search);
 
 }  // namespace detbench

@@ -18,14 +18,16 @@ inline constexpr std::int64_t split_chunks[] = {1024, 256, 4096};
 std::string split_name(const std::string& algorithm, std::int64_t chunk);  ///< "split_k_fixed[CHUNK=1024]"
 Result<std::int64_t> parse_split_name(const std::string& algorithm, const std::string& name);
 
-/// Provider `cuda`: split_k_atomic, and for dense layers split_k_fixed: the same tile kernel with the parts joined by atomics
-/// or in ascending order (kernels/matmul/cuda_products.hpp). Absent in builds without CUDA.
-std::unique_ptr<Provider> make_cuda_products(const AlgorithmSearch& search);
+/// Provider `cuda`: split_k_atomic, the tile kernel whose parts are joined by atomics (kernels/matmul/cuda_products.hpp). Absent
+/// in builds without CUDA.
+std::unique_ptr<Provider> make_cuda_products();
 
-/// fixed_order on a GPU: direct, and for the plain product split_k_fixed, with the bits that these names have on a CPU.
-/// Unsupported in builds without CUDA. The offers are those of the plain product.
+/// split_k_fixed of any product on a CPU, by name; the order is matmul_fixed_order.cpp's.
+Result<std::unique_ptr<Plan>> plan_split_product_on_cpu(const Problem& problem, const Algorithm& algorithm);
+
+/// fixed_order on a GPU: direct and split_k_fixed, with the bits that these names have on a CPU. Unsupported in builds without
+/// CUDA.
 Result<std::vector<Offer>> fixed_offers_on_gpu(const Problem& problem, const AlgorithmSearch& search);
-Status can_run_fixed_products_on_gpu();
 Result<std::unique_ptr<Plan>> plan_fixed_product_on_gpu(const Problem& problem, const Algorithm& algorithm);
 
 /// Provider `cublas`: cublasGemmEx under the arms of kernels/matmul/cublas_arms.hpp. Provider `cublaslt`: every algorithm,

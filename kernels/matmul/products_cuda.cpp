@@ -75,13 +75,13 @@ class CudaProductPlan final : public Plan {
   Order order_;
 };
 
-/// split_k_fixed as `provider` offers it: one row for each length of a part that k is longer than.
-std::vector<Offer> split_fixed_offers(const Product& product, const std::string& provider, const AlgorithmSearch& search) {
+/// One row for each length of a part that k is longer than.
+std::vector<Offer> split_fixed_offers(const Product& product, const AlgorithmSearch& search) {
   std::vector<Offer> offers;
   for (const auto chunk : split_chunks) {
     if (product.gemm.k <= chunk) continue;
     Offer offer;
-    offer.algorithm.provider = provider;
+    offer.algorithm.provider = "fixed_order";
     offer.algorithm.name = split_name("split_k_fixed", chunk);
     offer.algorithm.claim = {Guarantee::gpu_to_gpu, "by construction: parts of a fixed length, added in ascending order",
                              {all_scopes.begin(), all_scopes.end()}};
@@ -95,12 +95,8 @@ std::vector<Offer> split_fixed_offers(const Product& product, const std::string&
   return offers;
 }
 
-/// The CPU has split_k_fixed for the plain product, as fixed_order: there it has that name here too.
-bool is_plain(const Problem& problem) { return problem.op == "matmul"; }
-
 class CudaProducts final : public Provider {
  public:
-  explicit CudaProducts(const AlgorithmSearch& search) : search_(search) {}
   std::string_view name() const override { return "cuda"; }
 
   Result<std::vector<Offer>> offers(const Problem& problem, Device& device) const override {
@@ -115,8 +111,6 @@ class CudaProducts final : public Provider {
       offer.algorithm.name = split_name("split_k_atomic", chunk);
       offers.push_back(std::move(offer));
     }
-    if (!is_plain(problem))
-      for (auto& offer : split_fixed_offers(*product, "cuda", search_)) offers.push_back(std::move(offer));
     if (offers.empty())
       return no_offers(name(), {"its " + std::to_string(product->gemm.k) + " products fit one part of 256: nothing to split", Reason::Kind::unsupported});
     return offers;
@@ -127,10 +121,9 @@ class CudaProducts final : public Provider {
     if (!product) return tl::unexpected(product.error());
     if (auto status = supported(*product, device); !status) return tl::unexpected(status.error());
     if (!algorithm.options.empty()) return invalid_input("cuda's matrix products have no options, not '" + algorithm_id(algorithm) + "'");
-    const bool atomic = is_plain(problem) || algorithm.name.starts_with("split_k_atomic");
-    const auto chunk = parse_split_name(atomic ? "split_k_atomic" : "split_k_fixed", algorithm.name);
+    const auto chunk = parse_split_name("split_k_atomic", algorithm.name);
     if (!chunk) return tl::unexpected(chunk.error());
-    return std::make_unique<CudaProductPlan>(std::move(*product), Order{atomic ? Way::split_atomic : Way::split_fixed, *chunk});
+    return std::make_unique<CudaProductPlan>(std::move(*product), Order{Way::split_atomic, *chunk});
   }
 
  private:
@@ -139,12 +132,11 @@ class CudaProducts final : public Provider {
     if (product.gemm.tf32) return unsupported(no_tf32_order);
     return {};
   }
-  AlgorithmSearch search_;
 };
 
 }  // namespace
 
-std::unique_ptr<Provider> make_cuda_products(const AlgorithmSearch& search) { return std::make_unique<CudaProducts>(search); }
+std::unique_ptr<Provider> make_cuda_products() { return std::make_unique<CudaProducts>(); }
 
 Result<std::vector<Offer>> fixed_offers_on_gpu(const Problem& problem, const AlgorithmSearch& search) {
   const auto product = parse_product(problem);
@@ -153,12 +145,12 @@ Result<std::vector<Offer>> fixed_offers_on_gpu(const Problem& problem, const Alg
   direct.algorithm.provider = "fixed_order";
   direct.algorithm.name = "direct";
   direct.algorithm.claim = {Guarantee::gpu_to_gpu, "by construction", {all_scopes.begin(), all_scopes.end()}};
+  // A weight gradient is a sum over the batch: another batch is another result.
+  if (product->column_sums >= 0) std::erase(direct.algorithm.claim.coverage, Scope::batch);
   std::vector<Offer> offers{std::move(direct)};
-  for (auto& offer : split_fixed_offers(*product, "fixed_order", search)) offers.push_back(std::move(offer));
+  for (auto& offer : split_fixed_offers(*product, search)) offers.push_back(std::move(offer));
   return offers;
 }
-
-Status can_run_fixed_products_on_gpu() { return {}; }
 
 Result<std::unique_ptr<Plan>> plan_fixed_product_on_gpu(const Problem& problem, const Algorithm& algorithm) {
   auto product = parse_product(problem);
@@ -166,7 +158,6 @@ Result<std::unique_ptr<Plan>> plan_fixed_product_on_gpu(const Problem& problem, 
   if (!algorithm.options.empty())
     return invalid_input("fixed_order answers " + problem.op + " on a GPU without options, not by '" + algorithm_id(algorithm) + "'");
   if (algorithm.name == "direct") return std::make_unique<CudaProductPlan>(std::move(*product), Order{Way::direct, 1});
-  if (!is_plain(problem)) return invalid_input("fixed_order answers " + problem.op + " on a GPU by direct, not by '" + algorithm.name.substr(0, 100) + "'");
   const auto chunk = parse_split_name("split_k_fixed", algorithm.name);
   if (!chunk) return tl::unexpected(chunk.error());
   return std::make_unique<CudaProductPlan>(std::move(*product), Order{Way::split_fixed, *chunk});

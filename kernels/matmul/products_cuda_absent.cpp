@@ -7,11 +7,10 @@ constexpr const char* absent_reason = "this build has no CUDA toolkit: install o
 
 }  // namespace
 
-std::unique_ptr<Provider> make_cuda_products(const AlgorithmSearch&) { return make_absent_provider("cuda", absent_reason); }
+std::unique_ptr<Provider> make_cuda_products() { return make_absent_provider("cuda", absent_reason); }
 Result<std::vector<Offer>> fixed_offers_on_gpu(const Problem&, const AlgorithmSearch&) {
   return no_offers("fixed_order", {absent_reason, Reason::Kind::unsupported});
 }
-Status can_run_fixed_products_on_gpu() { return unsupported(absent_reason); }
 Result<std::unique_ptr<Plan>> plan_fixed_product_on_gpu(const Problem&, const Algorithm&) { return unsupported(absent_reason); }
 
 }  // namespace detbench

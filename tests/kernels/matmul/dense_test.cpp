@@ -25,31 +25,31 @@ std::vector<DenseProblem> small_problems(DensePass pass, DataType storage = Data
 
 const Algorithm fixed_order{"fixed_order", "direct", {}, {}};
 
-/// The order stated in fixed_order.cpp, from its text alone.
-std::vector<std::vector<float>> naive(const DenseProblem& p, const std::vector<std::vector<float>>& in) {
+/// The orders stated in fixed_order.cpp, from its text alone; `chunk`: products of a part, whose sums are added in order.
+std::vector<std::vector<float>> naive(const DenseProblem& p, const std::vector<std::vector<float>>& in, std::int64_t chunk) {
   const auto at = [](const std::vector<float>& v, std::int64_t i) { return v[static_cast<std::size_t>(i)]; };
+  const auto chain = [&](std::int64_t terms, auto&& a, auto&& b) {
+    float total = 0;
+    for (std::int64_t first = 0; first < terms; first += chunk) {
+      float acc = 0;
+      for (std::int64_t i = first; i < std::min(first + chunk, terms); ++i) acc = std::fmaf(a(i), b(i), acc);
+      total = first == 0 ? acc : total + acc;
+    }
+    return total;
+  };
   std::vector<std::vector<float>> out(p.pass == DensePass::wgrad ? 2 : 1);
   if (p.pass == DensePass::forward)
     for (std::int64_t n = 0; n < p.mb; ++n)
-      for (std::int64_t k = 0; k < p.oc; ++k) {
-        float acc = 0;
-        for (std::int64_t c = 0; c < p.ic; ++c) acc = std::fmaf(at(in[1], k * p.ic + c), at(in[0], n * p.ic + c), acc);
-        out[0].push_back(acc + at(in[2], k));
-      }
+      for (std::int64_t k = 0; k < p.oc; ++k)
+        out[0].push_back(chain(p.ic, [&](auto c) { return at(in[1], k * p.ic + c); }, [&](auto c) { return at(in[0], n * p.ic + c); }) + at(in[2], k));
   if (p.pass == DensePass::dgrad)
     for (std::int64_t n = 0; n < p.mb; ++n)
-      for (std::int64_t c = 0; c < p.ic; ++c) {
-        float acc = 0;
-        for (std::int64_t k = 0; k < p.oc; ++k) acc = std::fmaf(at(in[0], n * p.oc + k), at(in[1], k * p.ic + c), acc);
-        out[0].push_back(acc);
-      }
+      for (std::int64_t c = 0; c < p.ic; ++c)
+        out[0].push_back(chain(p.oc, [&](auto k) { return at(in[0], n * p.oc + k); }, [&](auto k) { return at(in[1], k * p.ic + c); }));
   if (p.pass == DensePass::wgrad)
     for (std::int64_t k = 0; k < p.oc; ++k) {
-      for (std::int64_t c = 0; c < p.ic; ++c) {
-        float acc = 0;
-        for (std::int64_t n = 0; n < p.mb; ++n) acc = std::fmaf(at(in[1], n * p.oc + k), at(in[0], n * p.ic + c), acc);
-        out[0].push_back(acc);
-      }
+      for (std::int64_t c = 0; c < p.ic; ++c)
+        out[0].push_back(chain(p.mb, [&](auto n) { return at(in[1], n * p.oc + k); }, [&](auto n) { return at(in[0], n * p.ic + c); }));
       float sum = 0;
       for (std::int64_t n = 0; n < p.mb; ++n) sum += at(in[1], n * p.oc + k);
       out[1].push_back(sum);
@@ -125,10 +125,9 @@ TEST(Dense, FixedOrderHasTheBitsOfTheStatedOrderWhateverRunsIt) {
       std::vector<std::vector<float>> values;
       for (const auto& spec : tensors_of(p).inputs)
         values.push_back(filled_values(spec.type, spec.shape, *dense_fill(p, spec, inputs)).value());
-      const auto expected = naive(p, values);
-      const auto expect_equal = [&](const Options& options, int threads) {
-        auto algorithm = fixed_order;
-        algorithm.options = options;
+      const auto direct = naive(p, values, 1 << 20), split = naive(p, values, 7);
+      const auto expect_equal = [&](const Options& options, int threads, const std::vector<std::vector<float>>& expected, const char* name) {
+        const Algorithm algorithm{"fixed_order", name, options, {}};
         const auto run = testing::run(*operation, problem, algorithm, inputs, threads);
         ASSERT_TRUE(run) << run.error().text;
         for (std::size_t o = 0; o < expected.size(); ++o) {
@@ -137,9 +136,12 @@ TEST(Dense, FixedOrderHasTheBitsOfTheStatedOrderWhateverRunsIt) {
             ASSERT_EQ(std::bit_cast<std::uint32_t>(got[i]), std::bit_cast<std::uint32_t>(expected[o][i])) << i;
         }
       };
-      for (int threads : {1, 2, 3, 4, 8}) expect_equal({}, threads);
+      for (int threads : {1, 2, 3, 4, 8}) expect_equal({}, threads, direct, "direct"), expect_equal({}, threads, split, "split_k_fixed[CHUNK=7]");
       for (auto set : all_instruction_sets)
-        if (cpu_has(set)) expect_equal({{"isa", std::string(to_text(set))}}, 2);
+        if (cpu_has(set)) {
+          const Options isa{{"isa", std::string(to_text(set))}};
+          expect_equal(isa, 2, direct, "direct"), expect_equal(isa, 2, split, "split_k_fixed[CHUNK=7]");
+        }
     }
   }
 }

@@ -196,27 +196,26 @@ TEST_F(GpuProducts, EveryOneOfOursAgreesWithFp64) {
 
 TEST_F(GpuProducts, OursHaveTheCpusBits) {
   const Inputs inputs{InputFill::rounding, 6};
-  const auto expect_equal = [&](const Operation& operation, const Problem& problem, const Algorithm& on_cpu, const Algorithm& on_gpu) {
-    const auto expected = run(operation, problem, on_cpu, *cpu_, inputs), got = run(operation, problem, on_gpu, *device_, inputs);
+  const auto expect_equal = [&](const Operation& operation, const Problem& problem, const Algorithm& algorithm) {
+    const auto expected = run(operation, problem, algorithm, *cpu_, inputs), got = run(operation, problem, algorithm, *device_, inputs);
     ASSERT_TRUE(expected) << expected.error().text;
     ASSERT_TRUE(got) << got.error().text;
-    EXPECT_EQ(expected->front().bytes, got->front().bytes) << case_id(problem, on_gpu);
+    EXPECT_EQ(expected->front().bytes, got->front().bytes) << case_id(problem, algorithm);
   };
   const auto matmul = make_matmul_operation();
   for (const char* types : {"f32_f32_strict", "f16_f32_strict", "bf16_f32_strict"}) {
     for (const char* layout : {"nn", "nt", "tn", "tt"})
       for (const char* shape : {"m1_n1_k1", "m33_n17_k300", "m70_n100_k5000", "m32_n16_k40000", "m1500_n1600_k130"}) {
         const Problem problem{"matmul", shape, types, layout};
-        expect_equal(*matmul, problem, {"fixed_order", "direct", {}, {}}, {"fixed_order", "direct", {}, {}});
+        expect_equal(*matmul, problem, {"fixed_order", "direct", {}, {}});
         for (const std::int64_t chunk : {7, 256, 1024}) {
-          const auto name = split_name("split_k_fixed", chunk);
-          expect_equal(*matmul, problem, {"fixed_order", name, {}, {}}, {"fixed_order", name, {}, {}});
+          expect_equal(*matmul, problem, {"fixed_order", split_name("split_k_fixed", chunk), {}, {}});
         }
       }
     for (const auto pass : all_dense_passes)
       for (const char* shape : {"mb8_ic96_oc40", "mb37_ic1280_oc100"})
-        expect_equal(*make_dense_operation(pass), {std::string(op_name(pass)), shape, types, "rowmajor"}, {"fixed_order", "direct", {}, {}},
-                     {"fixed_order", "direct", {}, {}});
+        for (const std::string& name : {std::string("direct"), split_name("split_k_fixed", 7), split_name("split_k_fixed", 1024)})
+          expect_equal(*make_dense_operation(pass), {std::string(op_name(pass)), shape, types, "rowmajor"}, {"fixed_order", name, {}, {}});
   }
 }
 
