@@ -195,6 +195,12 @@ class FakeReference final : public Reference {
         found.reason = "dst[" + std::to_string(i) + "] is " + std::to_string(value) + " instead of " + std::to_string(right);
     }
     found.passed = found.reason.empty();
+    // As if every element that is not exactly right were wrong by one unit of its own.
+    if (!exact_) {
+      found.accuracy.emplace();
+      for (std::size_t i = 0; i < src_.size(); ++i)
+        found.accuracy->error_ulp += element_as_double(outputs[0], static_cast<std::int64_t>(i)) != 2.0 * src_[i];
+    }
     return found;
   }
 

@@ -62,6 +62,26 @@ TEST(Probe, AnHonestOpShowsNoDifferenceInAnyScope) {
   for (const auto& stage : scope_of(report, Scope::partition).stages) EXPECT_EQ(stage.runs, 2u);
 }
 
+TEST(Probe, RecordsTheRangeOfErrorsWhereOutputsAreFew) {
+  const Behaviour behaviour = [](FakeRun& run) -> Status {
+    for (std::uint32_t i = 0; i < run.call % 4; ++i) flip_last_bit(run.dst[i]);
+    return {};
+  };
+  const auto few = probe_fake(FakeOperation(behaviour));
+  ASSERT_EQ(few.status, RunStatus::ok) << few.reason;
+  ASSERT_TRUE(few.accuracy);
+  EXPECT_EQ(few.accuracy->error_ulp, 0) << "of the baseline";
+  EXPECT_EQ(few.accuracy->error_ulp_min, 0);
+  EXPECT_EQ(few.accuracy->error_ulp_max, 3);
+  FakeTraits traits;
+  traits.n = 65;
+  const auto many = probe_fake(FakeOperation(behaviour, traits));
+  ASSERT_TRUE(many.accuracy);
+  EXPECT_EQ(many.accuracy->error_ulp, 0);
+  EXPECT_FALSE(many.accuracy->error_ulp_min);
+  EXPECT_FALSE(many.accuracy->error_ulp_max);
+}
+
 TEST(Probe, CatchesRunSevenInRepeatAlone) {
   FakeOperation operation([](FakeRun& run) -> Status {
     if (run.call == 7) flip_last_bit(run.dst[23]);  // the verified run is run 0

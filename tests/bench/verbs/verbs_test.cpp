@@ -88,7 +88,7 @@ TEST_F(VerbsTest, NonsenseGivesOneLineAndExitCodeTwo) {
 }
 
 TEST_F(VerbsTest, EveryVerbHasHelpWithAnExample) {
-  for (const char* verb : {"env", "list", "list models", "run", "report"}) {
+  for (const char* verb : {"env", "list", "list models", "run", "report", "verify"}) {
     const auto outcome = detbench(std::string(verb) + " --help");
     EXPECT_EQ(outcome.code, 0);
     EXPECT_NE(outcome.text.find("Example"), std::string::npos) << verb;
