@@ -5,17 +5,20 @@
 #include <memory>
 
 #include "kernels/op.hpp"
+#include "kernels/reduction/distribution.hpp"
 #include "kernels/search.hpp"
 #include "kernels/tensor/product_sums.hpp"
 
 namespace detbench {
 
-/// Shape "mb8_c96_h48_w48"; types f32_f32_strict, f16_f32_strict, bf16_f32_strict (diff_dst as stored, diff_bias in f32);
+/// Shape "mb8_c96_h48_w48", and "_uniform", "_wide" or "_cancelling" behind it for other summands than normal deviates
+/// (kernels/reduction/distribution.hpp; those that cancel are half the batch apart); types f32_f32_strict, f16_f32_strict, bf16_f32_strict (diff_dst as stored, diff_bias in f32);
 /// layouts nhwc and nchw. Input "diff_dst" {mb, h, w, c}, output "diff_bias" {c}.
 struct BiasGradientProblem {
   std::int64_t batch = 0, channels = 0, height = 0, width = 0;
   ProductTypes types;
   bool channels_last = true;
+  reduction::Distribution distribution = reduction::Distribution::centred;
 
   std::int64_t pixels() const { return batch * height * width; }
   double flops() const { return static_cast<double>(pixels() - 1) * static_cast<double>(channels); }

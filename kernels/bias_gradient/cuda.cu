@@ -1,7 +1,10 @@
 // Bias gradients on a GPU: sums of chunks as order.hpp has them, and three ways in which they meet. The grid only decides
 // who takes which chunk.
+#include <algorithm>
+
 #include "kernels/bias_gradient/chunk_sums.hpp"
 #include "kernels/bias_gradient/order.hpp"
+#include "kernels/contention.hpp"
 #include "kernels/device/cuda_check.hpp"
 
 namespace detbench::bias_gradient {
@@ -104,6 +107,8 @@ Result<SimplePlanParts> make_cuda_parts(const Problem& problem) {
   SimplePlanParts parts{{p->diff_dst()}, {p->diff_bias()}, 0, {}, {}};
   parts.alignment_bytes = sizeof(float);
   if (How == Meet::store) parts.workspace_bytes = partial_bytes(p->pixels(), p->channels);
+  if (How == Meet::block_atomic) parts.notes = contention_notes(chunk_count(p->pixels()));
+  if (How == Meet::thread_atomic) parts.notes = contention_notes(std::min(p->pixels(), chunk_count(p->pixels()) * channel_lanes));
   parts.launch = [p = *p](std::span<const Tensor> in, std::span<const Tensor> out, Region workspace, void* stream) {
     return run_typed<How>(p, in[0].region.data, static_cast<float*>(out[0].region.data), static_cast<float*>(workspace.data),
                           static_cast<cudaStream_t>(stream));

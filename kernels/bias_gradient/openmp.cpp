@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "kernels/bias_gradient/chunk_sums.hpp"
+#include "kernels/bias_gradient/order.hpp"
+#include "kernels/contention.hpp"
 
 namespace detbench::bias_gradient {
 namespace {
@@ -44,12 +46,19 @@ void array_reduction(const Call& call) {
 
 constexpr std::int64_t most_stacked = 65536;
 
-SimpleAlgorithm algorithm(std::string name, void (*run)(const Call&), std::int64_t most_channels = INT64_MAX) {
-  return {std::move(name), {}, true, [run, most_channels](const Problem& problem, Device&) -> Result<SimplePlanParts> {
-            if (const auto p = parse_bias_gradient(problem); p && p->channels > most_channels)
+SimpleAlgorithm array_algorithm() {
+  return {"array_reduction", {}, true, [](const Problem& problem, Device&) -> Result<SimplePlanParts> {
+            if (const auto p = parse_bias_gradient(problem); p && p->channels > most_stacked)
               return unsupported("an array reduction keeps a copy of diff_bias on every thread's stack: over " +
-                                 std::to_string(most_channels) + " channels overflow it");
-            return make_parts(problem, reduction::best_isa(), false, run);
+                                 std::to_string(most_stacked) + " channels overflow it");
+            return make_parts(problem, reduction::best_isa(), false, array_reduction);
+          }};
+}
+SimpleAlgorithm chunk_algorithm(std::string name, void (*run)(const Call&)) {
+  return {std::move(name), {}, true, [run](const Problem& problem, Device&) -> Result<SimplePlanParts> {
+            auto parts = make_parts(problem, reduction::best_isa(), false, run);
+            if (parts) parts->notes.merge(contention_notes(chunk_count(parse_bias_gradient(problem)->pixels())));
+            return parts;
           }};
 }
 
@@ -57,9 +66,8 @@ SimpleAlgorithm algorithm(std::string name, void (*run)(const Call&), std::int64
 
 std::unique_ptr<Provider> make_openmp_provider() {
   return std::make_unique<SimpleProvider>("openmp", DeviceKind::cpu,
-                                          std::vector{algorithm("array_reduction", array_reduction, most_stacked),
-                                                      algorithm("chunk_atomic_static", chunk_atomic_static),
-                                                      algorithm("chunk_atomic_dynamic", chunk_atomic_dynamic)});
+                                          std::vector{array_algorithm(), chunk_algorithm("chunk_atomic_static", chunk_atomic_static),
+                                                      chunk_algorithm("chunk_atomic_dynamic", chunk_atomic_dynamic)});
 }
 
 }  // namespace detbench::bias_gradient

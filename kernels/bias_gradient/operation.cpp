@@ -1,6 +1,5 @@
-#include <numeric>
-
 #include "kernels/bias_gradient/bias_gradient.hpp"
+#include "kernels/reduction/sums_reference.hpp"
 #include "kernels/typed_operation.hpp"
 
 namespace detbench {
@@ -8,6 +7,8 @@ namespace {
 
 Result<FillSpec> fill(const BiasGradientProblem& p, const TensorSpec& input, const Inputs& inputs) {
   if (input.role != "diff_dst") return invalid_input("bias_grad has no input '" + input.role + "'; it has diff_dst");
+  if (p.distribution != reduction::Distribution::centred && inputs.fill == InputFill::rounding)
+    return reduction::summand_fill(inputs, "bias_grad/diff_dst", p.types.storage, DataType::f32, p.pixels() * p.channels, p.pixels(), p.distribution);
   auto fill = product_fill(inputs, "bias_grad/diff_dst", p.pixels(), p.types.storage, DataType::f32);
   // A sum is a sum of products with ones: where a long one must be sparse, one factor carries the sparsity of both.
   if (inputs.fill == InputFill::exact) fill.density *= fill.density;
@@ -19,13 +20,11 @@ Result<std::unique_ptr<Reference>> reference(const BiasGradientProblem& p, const
   if (!filling) return tl::unexpected(filling.error());
   const auto values = filled_values(p.types.storage, p.diff_dst().shape, *filling);
   if (!values) return tl::unexpected(values.error());
-  CheckedOutput output{"diff_bias", DataType::f32, {p.channels}, std::vector<std::int64_t>(static_cast<std::size_t>(p.channels)),
-                       std::vector<ProductSum>(static_cast<std::size_t>(p.channels))};
-  std::iota(output.indices.begin(), output.indices.end(), 0);
+  std::vector<reduction::ReferenceSum> sums(static_cast<std::size_t>(p.channels));
   auto value = values->begin();
   while (value != values->end())
-    for (auto& sum : output.sums) sum.add(static_cast<double>(*value++), 1.0);
-  return make_product_sum_reference(inputs, path_precision(p.types), {std::move(output)});
+    for (auto& sum : sums) sum.add(*value++);
+  return reduction::make_sums_reference(inputs, DataType::f32, std::move(sums));
 }
 
 }  // namespace
@@ -37,7 +36,9 @@ TensorSpec BiasGradientProblem::diff_dst() const {
 TensorSpec BiasGradientProblem::diff_bias() const { return {"diff_bias", DataType::f32, {channels}, canonical_layout({channels})}; }
 
 Result<BiasGradientProblem> parse_bias_gradient(const Problem& problem) {
-  const auto f = read_shape(problem.shape, {{"mb", 1, 1 << 20}, {"c", 1, 1 << 20}, {"h", 1, 1 << 16}, {"w", 1, 1 << 16}});
+  const auto shape = reduction::split_distribution(problem.shape);
+  if (!shape) return tl::unexpected(shape.error());
+  const auto f = read_shape(shape->fields, {{"mb", 1, 1 << 20}, {"c", 1, 1 << 20}, {"h", 1, 1 << 16}, {"w", 1, 1 << 16}});
   if (!f) return tl::unexpected(f.error());
   const auto types = parse_product_types(problem.types);
   if (!types) return tl::unexpected(types.error());
@@ -46,7 +47,7 @@ Result<BiasGradientProblem> parse_bias_gradient(const Problem& problem) {
     return invalid_input("layout '" + problem.layout.substr(0, 60) + "' does not exist for bias_grad; nhwc and nchw do");
   if (static_cast<double>((*f)[0]) * static_cast<double>((*f)[1]) * static_cast<double>((*f)[2]) * static_cast<double>((*f)[3]) > 0x1p36)
     return invalid_input("shape '" + problem.shape + "' has over 2^36 elements; choose a smaller one");
-  return BiasGradientProblem{(*f)[0], (*f)[1], (*f)[2], (*f)[3], *types, problem.layout == "nhwc"};
+  return BiasGradientProblem{(*f)[0], (*f)[1], (*f)[2], (*f)[3], *types, problem.layout == "nhwc", shape->distribution};
 }
 
 /// For TypedOperation.

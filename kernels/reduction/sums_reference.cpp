@@ -59,7 +59,7 @@ class SumsReference final : public Reference {
         return failure("the exact fill is not exact here: magnitudes add up to " + number(sum.magnitude()));
       const double out = element_as_double(outputs[0], static_cast<std::int64_t>(i));
       const long double answer = sum.value(), rounded = sum.rounded_to(type_);
-      const std::string where = "dst[" + std::to_string(i) + "] is " + number(out) + ", should be " + number(answer);
+      const std::string where = spec.role + "[" + std::to_string(i) + "] is " + number(out) + ", should be " + number(answer);
       found.max_ulp = std::max(found.max_ulp, ulp_distance(type_, bits_as(type_, out), bits_as(type_, static_cast<double>(rounded))));
       if (!std::isfinite(out)) {
         if (found.reason.empty()) found.reason = where + ": not written, or made from uninitialised memory";

@@ -179,5 +179,20 @@ TEST_F(GpuBiasGradient, FixedOrderGivesTheCpusBits) {
       }
 }
 
+TEST(BiasGradient, SummandsMayBeOfAnyDistribution) {
+  const auto device = cpu(2);
+  ASSERT_TRUE(device->activate());
+  for (const char* types : all_types)
+    for (const char* word : {"_uniform", "_wide", "_cancelling"}) {
+      const Problem problem{"bias_grad", std::string("mb4_c24_h7_w5") + word, types, "nhwc"};
+      EXPECT_GE(verify_offers(problem, *device, InputFill::rounding, 1), 4) << problem_id(problem);
+    }
+  const auto operation = make_bias_gradient_operation();
+  EXPECT_FALSE(operation->check({"bias_grad", "mb4_c24_h7_w5_lumpy", "f32_f32_strict", "nhwc"}));
+  const Problem problem{"bias_grad", "mb4_c24_h20_w20", "f32_f32_strict", "nhwc"};
+  const auto plan = operation->find_provider("openmp")->plan(problem, {"openmp", "chunk_atomic_static", {}, {}}, *device).value();
+  EXPECT_EQ(plan->notes().at("contention"), "7");  // 1600 pixels
+}
+
 }  // namespace
 }  // namespace detbench
