@@ -1,7 +1,6 @@
 #include "kernels/reduction/exact_sum.hpp"
 
 #include "kernels/reduction/summand_vectors.hpp"
-#include "kernels/reduction/window_sums.hpp"
 
 namespace detbench::reduction {
 
@@ -52,7 +51,7 @@ void ExactSum<Source>::add_each(const Source& source, std::int64_t n) {
 template <class Source>
 void ExactSum<Source>::add_window(const Source& source, Isa isa) {
   WindowSum sum;
-  const WindowRange<Source> range = window_sum(source, sum, isa);
+  const WindowRange<Source> range = window_sum(source, top_, sum, isa);
   // Zeros alone leave only their signs to look at; infinities, NaNs and wide spreads need every element.
   if (range.all_zero() || window_fit(range) == WindowFit::none) return add_each(source, window_elements);
   if constexpr (Source::is_product) {

@@ -5,6 +5,7 @@
 
 #include "kernels/reduction/isa.hpp"
 #include "kernels/reduction/superaccumulator.hpp"
+#include "kernels/reduction/window_sums.hpp"
 
 namespace detbench::reduction {
 
@@ -43,6 +44,7 @@ class ExactSum {
 
   std::int64_t slots_[Slots::slots] = {};
   std::int64_t deposits_ = 0;
+  int top_ = no_top;  ///< of window_sum()
 };
 
 }  // namespace detbench::reduction

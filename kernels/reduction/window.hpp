@@ -92,12 +92,13 @@ struct WindowRange<Products<S>> {
   DETBENCH_HOST_DEVICE int bottom_exponent() const { return x.bottom_exponent() + y.bottom_exponent(); }
 };
 
+/// How a window fits if it is summed as if its largest exponent were `top`, which must not be below it.
 template <class Source>
-DETBENCH_HOST_DEVICE inline WindowFit window_fit(const WindowRange<Source>& range) {
+DETBENCH_HOST_DEVICE inline WindowFit window_fit(const WindowRange<Source>& range, int top) {
   using Range = WindowRange<Source>;
   if (!range.finite()) return WindowFit::none;
   if (range.all_zero()) return WindowFit::narrow;
-  const int top = range.top_exponent(), spread = top - range.bottom_exponent();
+  const int spread = top - range.bottom_exponent();
   if constexpr (!has_wide<Source>) {
     if (top + 13 > 1023) return WindowFit::none;  // M itself must not overflow
     if (Source::is_product && range.bottom_exponent() - 104 < -1074) return WindowFit::none;  // nor what was lost underflow
@@ -105,15 +106,23 @@ DETBENCH_HOST_DEVICE inline WindowFit window_fit(const WindowRange<Source>& rang
   if (spread <= 46 - Range::top_bits - Range::fraction_bits) return WindowFit::narrow;
   return spread <= 85 - Range::top_bits - Range::fraction_bits ? WindowFit::sliced : WindowFit::none;
 }
+template <class Source>
+DETBENCH_HOST_DEVICE inline WindowFit window_fit(const WindowRange<Source>& range) {
+  return window_fit(range, range.top_exponent());
+}
 /// Whether windows of this source can be narrow at all.
 template <class Source>
 inline constexpr bool can_be_narrow = WindowRange<Source>::fraction_bits + WindowRange<Source>::top_bits <= 46;
 
-/// M above.
+/// M above, for windows whose largest exponent is `top`.
+template <class Source>
+DETBENCH_HOST_DEVICE inline double window_slicer(int top) {
+  const int exponent = top + WindowRange<Source>::top_bits + 10;
+  return value_of<double>(static_cast<std::uint64_t>(exponent + FloatFormat<double>::bias) << 52 | std::uint64_t{1} << 51);
+}
 template <class Source>
 DETBENCH_HOST_DEVICE inline double window_slicer(const WindowRange<Source>& range) {
-  const int exponent = range.top_exponent() + WindowRange<Source>::top_bits + 10;
-  return value_of<double>(static_cast<std::uint64_t>(exponent + FloatFormat<double>::bias) << 52 | std::uint64_t{1} << 51);
+  return window_slicer<Source>(range.top_exponent());
 }
 inline constexpr double lost_slicer_scale = 0x1p-53;  ///< times M: the slicer of what f64 products lost
 

@@ -104,9 +104,18 @@ struct WindowKernels {
     low += value - part;
   }
 
-  DETBENCH_INLINE static WindowSum sliced(const Source& source, double slicer) {
+  /// `Observe`: looks at the range in the same pass.
+  template <bool Observe>
+  DETBENCH_INLINE static WindowSum sliced(const Source& source, double slicer, Ranges& ranges) {
     typename D::Vector high[ways] = {}, low[ways] = {}, lost_high[ways] = {}, lost_low[ways] = {};
-    for (int i = 0; i < window_elements; i += ways * D::width) {
+    constexpr int step = ways * D::width;
+    static_assert(!Observe || step % (2 * Ranges::width) == 0);
+    for (int i = 0; i < window_elements; i += step) {
+      if constexpr (Observe) {
+        Ranges::prefetch(source, i, step);
+#pragma GCC unroll 4
+        for (int w = 0; w < step / Ranges::width; ++w) ranges.observe(source, i + w * Ranges::width, w % 2);
+      }
 #pragma GCC unroll 4
       for (int w = 0; w < ways; ++w) {
         typename D::Vector value;
@@ -156,44 +165,62 @@ struct WindowKernels {
     return range;
   }
 
-  DETBENCH_INLINE static WindowRange<Source> window(const Source& source, WindowSum& sum) {
+  /// Speculates that no exponent is above `top`, that of a window before, and that all lie close enough to it.
+  DETBENCH_INLINE static WindowRange<Source> sliced_by_guess(const Source& source, int& top, WindowSum& sum) {
+    Ranges ranges;
+    sum = sliced<true>(source, window_slicer<Source>(top), ranges);
+    const WindowRange<Source> range = ranges.range();
+    if (range.top_exponent() <= top && window_fit(range, top) != WindowFit::none) return range;
+    if (window_fit(range) != WindowFit::none) {
+      top = range.top_exponent();
+      sum = sliced<false>(source, window_slicer(range), ranges);
+    }
+    return range;
+  }
+
+  DETBENCH_INLINE static WindowRange<Source> window(const Source& source, int& top, WindowSum& sum) {
+    Ranges unused;
     if constexpr (can_be_narrow<Source>) {
       const WindowRange<Source> range = narrow(source, sum.rounded);
-      if (window_fit(range) == WindowFit::sliced) sum = sliced(source, window_slicer(range));
+      if (window_fit(range) == WindowFit::sliced) sum = sliced<false>(source, window_slicer(range), unused);
       return range;
     } else {
+      if (top != no_top) return sliced_by_guess(source, top, sum);
       const WindowRange<Source> range = range_of(source);
-      if (window_fit(range) != WindowFit::none) sum = sliced(source, window_slicer(range));
+      if (window_fit(range) != WindowFit::none) {
+        sum = sliced<false>(source, window_slicer(range), unused);
+        top = range.top_exponent();
+      }
       return range;
     }
   }
 };
 
 template <class Source>
-WindowRange<Source> window_baseline(const Source& source, WindowSum& sum) {
-  return WindowKernels<Source, 16>::window(source, sum);
+WindowRange<Source> window_baseline(const Source& source, int& top, WindowSum& sum) {
+  return WindowKernels<Source, 16>::window(source, top, sum);
 }
 template <class Source>
-DETBENCH_TARGET_AVX2 WindowRange<Source> window_avx2(const Source& source, WindowSum& sum) {
-  return WindowKernels<Source, 32>::window(source, sum);
+DETBENCH_TARGET_AVX2 WindowRange<Source> window_avx2(const Source& source, int& top, WindowSum& sum) {
+  return WindowKernels<Source, 32>::window(source, top, sum);
 }
 template <class Source>
-DETBENCH_TARGET_AVX512 WindowRange<Source> window_avx512(const Source& source, WindowSum& sum) {
-  return WindowKernels<Source, 64>::window(source, sum);
+DETBENCH_TARGET_AVX512 WindowRange<Source> window_avx512(const Source& source, int& top, WindowSum& sum) {
+  return WindowKernels<Source, 64>::window(source, top, sum);
 }
 
 }  // namespace
 
 template <class Source>
-WindowRange<Source> window_sum(const Source& source, WindowSum& sum, Isa isa) {
+WindowRange<Source> window_sum(const Source& source, int& top, WindowSum& sum, Isa isa) {
   switch (isa) {
-    case Isa::avx512: return window_avx512(source, sum);
-    case Isa::avx2: return window_avx2(source, sum);
-    default: return window_baseline(source, sum);
+    case Isa::avx512: return window_avx512(source, top, sum);
+    case Isa::avx2: return window_avx2(source, top, sum);
+    default: return window_baseline(source, top, sum);
   }
 }
 
-#define DETBENCH_WINDOW_SUM(Source) template WindowRange<Source> window_sum<Source>(const Source&, WindowSum&, Isa);
+#define DETBENCH_WINDOW_SUM(Source) template WindowRange<Source> window_sum<Source>(const Source&, int&, WindowSum&, Isa);
 DETBENCH_FOR_EACH_SOURCE(DETBENCH_WINDOW_SUM)
 
 }  // namespace detbench::reduction

@@ -10,8 +10,11 @@ namespace detbench::reduction {
 struct WindowSum {
   SlicedSum rounded, lost;
 };
-/// The sums are only there where window_fit(range) is not `none`.
+/// No window has been seen yet.
+inline constexpr int no_top = -1 << 20;
+/// The sums are only there where window_fit(range) is not `none`. `top` is what the caller keeps between windows: the largest
+/// exponent to expect, no_top at first. It saves a pass over memory where it holds, and cannot be seen in the sum's value.
 template <class Source>
-WindowRange<Source> window_sum(const Source& source, WindowSum& sum, Isa isa);
+WindowRange<Source> window_sum(const Source& source, int& top, WindowSum& sum, Isa isa);
 
 }  // namespace detbench::reduction
