@@ -104,29 +104,4 @@ std::unique_ptr<Reference> make_sums_reference(const Inputs& inputs, DataType ty
   return std::make_unique<SumsReference>(inputs, type, std::move(sums));
 }
 
-FillSpec summand_fill(const Inputs& inputs, std::string stream, DataType type, std::int64_t terms) {
-  FillSpec fill;
-  fill.seed = inputs.seed;
-  fill.stream = std::move(stream);
-  switch (inputs.fill) {
-    case InputFill::exact: {
-      fill.kind = FillSpec::Kind::integers;
-      fill.limit = 8;
-      // A nonzero integer of [-8, 8] has magnitude 4.5 on average. A quarter of the limit leaves over 1000 standard
-      // deviations for long sums; short ones stay exact at any density: 8 * terms <= 2^22.
-      const double limit = type == DataType::f64 ? 0x1p53 : 0x1p24;
-      fill.density = std::min(1.0, limit / 4 / (4.5 * static_cast<double>(terms)));
-      break;
-    }
-    case InputFill::wide:
-      fill.kind = FillSpec::Kind::wide;
-      fill.limit = 30;
-      break;
-    // 24 random mantissa bits, like a normal deviate, at a sixth of the time: drawing the inputs of a large sum would
-    // otherwise take longer than everything that is measured with them.
-    case InputFill::rounding: fill.kind = FillSpec::Kind::uniform; break;
-  }
-  return fill;
-}
-
 }  // namespace detbench::reduction

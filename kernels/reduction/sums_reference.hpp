@@ -17,10 +17,6 @@ namespace detbench::reduction {
 /// terms of that output. Records the accuracy against the exact sums.
 std::unique_ptr<Reference> make_sums_reference(const Inputs& inputs, DataType type, std::vector<ReferenceSum> sums);
 
-/// The fill of summands, `terms` of them at most in one output. exact: integers up to 8 in magnitude, so sparse that
-/// the expected sum of magnitudes is a quarter of what stays exact. rounding: normal deviates. wide: exponents of +-30.
-FillSpec summand_fill(const Inputs& inputs, std::string stream, DataType type, std::int64_t terms);
-
 /// Host memory filled as `spec` says, in canonical order.
 template <class T>
 Result<std::vector<T>> filled(DataType type, std::int64_t n, const FillSpec& spec) {
