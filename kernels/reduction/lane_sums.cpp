@@ -11,12 +11,30 @@
 namespace detbench::reduction {
 namespace {
 
+/// Asks for what comes this many bytes later: hardware prefetchers stop at the end of a page. Harmless beyond the end.
+constexpr int bytes_ahead = 4096;
+template <class S>
+DETBENCH_INLINE void prefetch_row(const S* row) {
+  for (int byte = 0; byte < lane_count * static_cast<int>(sizeof(S)); byte += 64)
+    __builtin_prefetch(reinterpret_cast<const char*>(row) + bytes_ahead + byte);
+}
+template <class S>
+DETBENCH_INLINE void prefetch_row(const Elements<S>& source, std::int64_t first) {
+  prefetch_row(source.x + first);
+}
+template <class S>
+DETBENCH_INLINE void prefetch_row(const Products<S>& source, std::int64_t first) {
+  prefetch_row(source.x + first);
+  prefetch_row(source.y + first);
+}
+
 /// Adds whole rows of 64 summands to as many lanes as `sums` holds, those from the row's summand `first` on.
 template <class Source, int Bytes, int Vectors>
 DETBENCH_INLINE void add_rows(const Source& source, std::int64_t first, std::int64_t rows,
                               typename Simd<typename Source::Accumulator, Bytes>::Vector (&sums)[Vectors]) {
   using V = Simd<typename Source::Accumulator, Bytes>;
   for (std::int64_t row = 0; row < rows; ++row, first += lane_count) {
+    prefetch_row(source, first);
 #pragma GCC unroll 8
     for (int v = 0; v < Vectors; ++v) {
       typename V::Vector value;
