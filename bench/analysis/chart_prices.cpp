@@ -27,7 +27,9 @@ std::vector<const ComparisonView*> worth_a_panel(const std::vector<ComparisonVie
     const Key key{view.group(), problem.types, problem.distribution};
     auto& best = largest[key];
     if (!best) order.push_back(key);
-    if (!best || *view.info->bytes > *best->info->bytes) best = &view;
+    // A layout in which nothing can show says less about bits than any other.
+    const auto worth = [](const ComparisonView& v) { return std::pair(std::none_of(v.arms.begin(), v.arms.end(), [](const ArmView& a) { return a.tier == Tier::none_can_show; }), *v.info->bytes); };
+    if (!best || worth(view) > worth(*best)) best = &view;
   }
   // Round and round over the ops, so that one with many problems does not push out the others.
   std::map<std::string, int> of_op;
@@ -47,6 +49,18 @@ struct Place {
 };
 double symlog(double value) { return std::log1p(value / 0.5); }
 
+/// The next of 1, 2, 5, 10, ... below or above a positive value.
+double round_below(double value) {
+  const double power = std::pow(10, std::floor(std::log10(value)));
+  return power * (value >= 5 * power ? 5 : value >= 2 * power ? 2 : 1);
+}
+double round_above(double value) {
+  const double below = round_below(value);
+  if (below >= value) return value;
+  const double power = std::pow(10, std::floor(std::log10(value)));
+  return below >= 5 * power ? 10 * power : below >= 2 * power ? 5 * power : 2 * power;
+}
+
 /// Texts for the marks that have room for one: the fastest of every order first, then from left to right.
 void label_marks(Json& rows, std::size_t first) {
   if (first == rows.size()) return;
@@ -56,6 +70,13 @@ void label_marks(Json& rows, std::size_t first) {
     fast = std::min(fast, t);
     slow = std::max(slow, t);
     worst = std::max(worst, rows[i]["error_ulp"].get<double>());
+  }
+  // The axis ends at round numbers, so that even a narrow range has two of them.
+  fast = round_below(fast);
+  slow = std::max(round_above(slow), 2 * fast);
+  for (std::size_t i = first; i < rows.size(); ++i) {
+    rows[i]["axis_low"] = fast;
+    rows[i]["axis_high"] = slow;
   }
   const auto place_of = [&](const Json& row) {
     const double width = std::max(std::log(slow / fast), 0.1), height = std::max(symlog(worst), 0.1);
@@ -143,7 +164,9 @@ Json contention_rows(const std::vector<ComparisonView>& views, const ResultFile*
     if (!is_reduction(view) || (only && view.file != only)) continue;
     const auto problem = reduction_problem(view);
     if (!problem.updates_per_bin) continue;
-    const auto* atomic = fastest_of(view, is_atomic);
+    // Partials of two threads cannot show a difference either: they stand for atomics only where no other arm does.
+    const auto* atomic = fastest_of(view, [](const ArmView& arm) { return is_atomic(arm) && cannot_show(*arm.record).empty(); });
+    if (!atomic) atomic = fastest_of(view, is_atomic);
     if (!atomic) continue;
     const auto why = cannot_show(*atomic->record);
     for (const auto kind : {OrderKind::fixed_order, OrderKind::order_independent}) {

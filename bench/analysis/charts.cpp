@@ -65,7 +65,7 @@ std::vector<Source> sources(const std::vector<ResultFile>& files, const std::vec
                   "no reduction or scatter-add was timed",
                   {{"rows", reduction_rows(views, sizes_shown)}},
                   {fmt::format("At most {} problems of an op, the largest; throughput: every input read once, every output written once", sizes_shown),
-                   "Distinct results: over repeat, process and load; grey stroke: read bandwidth measured in the same run, at the nearest size"}});
+                   "Distinct results: over repeat, process and load; grey stroke: read bandwidth of the same run, nearest size"}});
   list.push_back({"three_prices",
                   "Each panel is one problem, each mark an algorithm: left is faster, low is more accurate, colour and shape say what its bits do and "
                   "what is claimed of them. A vertical line spans the errors of several runs of the same algorithm. At most 0.5 ULP is a correctly "

@@ -49,10 +49,12 @@ void fill_scopes(Group& group) {
     for (const auto* record : group.records) {
       const auto* result = find_scope(*record, scope);
       if (result == nullptr) continue;
-      if (differs(*result)) ++audit.differing;
+      // Where no order can show, a row without a difference is no test of anything.
+      if (result->verdict == ScopeVerdict::no_difference && !cannot_show(*record).empty()) ++audit.untested;
+      else if (differs(*result)) ++audit.differing;
       else if (result->verdict == ScopeVerdict::no_difference) ++audit.without_difference;
       else if (result->verdict == ScopeVerdict::untested) ++audit.untested;
-      if (differs(*result) || result->verdict == ScopeVerdict::no_difference) audit.runs += result->runs;
+      if (differs(*result) || (result->verdict == ScopeVerdict::no_difference && cannot_show(*record).empty())) audit.runs += result->runs;
     }
     if (audit.differing + audit.without_difference + audit.untested > 0) group.row.scopes.push_back(audit);
   }
@@ -90,7 +92,7 @@ void judge(Group& group) {
   for (const auto* record : group.records) {
     std::uint64_t runs = 0;
     for (const auto& scope : record->agreement)
-      if (scope.verdict == ScopeVerdict::no_difference) runs += scope.runs;
+      if (scope.verdict == ScopeVerdict::no_difference && cannot_show(*record).empty()) runs += scope.runs;
     if (row.evidence != nullptr && runs <= most) continue;
     most = runs;
     row.evidence = record;
@@ -153,6 +155,7 @@ std::string claim_sentence(const Claim& claim) {
 std::string evidence_sentence(const AuditRow& row) {
   if (row.evidence == nullptr) return "";
   if (row.evidence_scope == nullptr) {
+    if (const auto why = cannot_show(*row.evidence); !why.empty()) return "no difference seen, and none can show: " + why;
     std::uint32_t runs = 0;
     std::optional<double> bound;
     std::string scopes;

@@ -8,7 +8,8 @@ namespace detbench::analysis {
 
 /// One row per timed arm of at most `most_problems` problems (of each op, type and distribution the largest): panel,
 /// panel_rank, algorithm, provider, claim, observed, order, time_us, gb_per_s, error_ulp, error_low, error_high,
-/// relative_error, condition, label (empty where it would cover another), label_side, replay.
+/// relative_error, condition, axis_low, axis_high (round numbers around the times of the panel), label (empty where it
+/// would cover another), label_side, replay.
 Json three_price_rows(const std::vector<ComparisonView>& views, std::size_t most_problems);
 /// "observed" of three_price_rows: a tier, or that none can show.
 std::string observed_words(const ArmView& arm);

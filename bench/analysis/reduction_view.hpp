@@ -43,13 +43,17 @@ struct ReductionProblem {
 };
 ReductionProblem reduction_problem(const ComparisonView& view);
 
-/// The fastest of the arms that `wanted` takes, by the choosing half; nullptr: none was timed.
+/// The fastest of the arms that `wanted` takes, by the choosing half. Slow arms were timed once and have no choosing
+/// sample: where only they are left, the first of the file stands, which no time picked. nullptr: none was timed.
 template <class Wanted>
 const ArmView* fastest_of(const ComparisonView& view, const Wanted& wanted) {
-  const ArmView* best = nullptr;
-  for (const auto& arm : view.arms)
-    if (arm.timed() && arm.choosing_s && wanted(arm) && (!best || *arm.choosing_s < *best->choosing_s)) best = &arm;
-  return best;
+  const ArmView *best = nullptr, *slow = nullptr;
+  for (const auto& arm : view.arms) {
+    if (!arm.timed() || !wanted(arm)) continue;
+    if (arm.choosing_s && (!best || *arm.choosing_s < *best->choosing_s)) best = &arm;
+    if (!arm.choosing_s && (!slow || arm.record < slow->record)) slow = &arm;
+  }
+  return best ? best : slow;
 }
 
 /// Time of `arm` over that of `base` from the reporting half: paired where blocks allow.

@@ -5,6 +5,7 @@
 
 #include "bench/analysis/ceilings.hpp"
 #include "bench/analysis/chart_data.hpp"
+#include "bench/analysis/claim_audit.hpp"
 #include "bench/analysis/findings.hpp"
 #include "bench/analysis/price.hpp"
 #include "bench/analysis/tables.hpp"
@@ -168,6 +169,10 @@ TEST_F(ReductionRows, onlyUnshowableRowsGiveACellOfTheirOwn) {
       EXPECT_EQ(row["text"], "-");
     }
   EXPECT_EQ(cells, 2);
+  for (const auto& row : audit_claims(files)) {
+    EXPECT_EQ(row.verdict, AuditVerdict::untested);
+    EXPECT_THAT(evidence_sentence(row), StartsWith("no difference seen, and none can show: at most two"));
+  }
 }
 
 // A difference stands, whatever a note says.
@@ -199,6 +204,8 @@ TEST_F(ReductionRows, threePricesCarryErrorBitsAndTime) {
   for (const auto& row : rows) {
     panels.insert(row["panel"]);
     EXPECT_TRUE(row["label"].is_string());
+    EXPECT_LE(row["axis_low"].get<double>(), row["time_us"].get<double>());
+    EXPECT_GE(row["axis_high"].get<double>(), row["time_us"].get<double>());
     if (row["algorithm"] == "order_independent:exact_window") {
       EXPECT_EQ(row["error_ulp"], 0.5);
     }
