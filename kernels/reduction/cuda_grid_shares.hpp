@@ -1,5 +1,5 @@
 // The order of grid_shares.hpp on CUDA, carried out by the grid that it describes: 1024 blocks whatever the GPU. An H200 holds
-// five or six of them on a multiprocessor at once, a smaller GPU works through them in more waves, with the same bits.
+// six of them on a multiprocessor at once, a smaller GPU works through them in more waves, with the same bits.
 // Included by .cu files alone.
 #pragma once
 

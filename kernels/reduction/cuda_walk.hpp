@@ -2,9 +2,10 @@
 // is used. No CUDA in it but the loads themselves, so that tests play grids through on the host with the very same code.
 //
 // Why so many: by Little's law a multiprocessor of an H200 (4.8 TB/s over 132 of them, 1.75 GHz: 21 bytes a cycle) has to have
-// some 20 to 30 KiB on their way at all times, with 1000 to 1400 cycles from HBM under load. A thread asks for 128 bytes at
-// once (32 registers), and 1024 threads find room beside that, so 128 KiB are on their way: four times what is needed, which
-// pays for the cycles in which a warp adds instead of loading. Arithmetic is no bound: 5.2 f32 summands a cycle arrive at a
+// some 20 to 30 KiB on their way at all times, with 1000 to 1400 cycles from HBM under load. A thread may ask for 128 bytes
+// before it uses the first; as nvcc 13.0 schedules it for sm_90, at least 64 of them are on their way together and f32 needs
+// 32 to 42 registers, so that six blocks of 256 threads have 96 KiB on their way: three times what is needed, which pays for
+// the cycles in which a warp adds instead of loading. Arithmetic is no bound: 5.2 f32 summands a cycle arrive at a
 // multiprocessor that adds 128 in one.
 #pragma once
 

@@ -14,7 +14,7 @@ namespace detbench {
 /// (distribution.hpp) and TYPES f32_f32_strict, f64_f64_strict, f16_f32_strict or bf16_f32_strict: as stored, and the
 /// accumulator. Input "src" of shape {N}, output "dst" of shape {1} in the accumulator's type. Providers: on a CPU openmp,
 /// fixed_order, order_independent, tbb, stdpar, openblas; on CUDA cuda_atomic, fixed_order, order_independent, cub, cublas,
-/// cudnn. fixed_order and order_independent give the same bits on both under the same names.
+/// cudnn_legacy, cudnn_graph. fixed_order and order_independent give the same bits on both under the same names.
 std::unique_ptr<Operation> make_sum_operation();
 
 /// The same for the sum of products x[i] * y[i]: inputs "x" and "y". A product is rounded to the accumulator's type, apart
