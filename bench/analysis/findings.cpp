@@ -5,6 +5,7 @@
 #include <map>
 
 #include "bench/analysis/ablation_rows.hpp"
+#include "bench/analysis/ceilings.hpp"
 #include "bench/analysis/chart_data.hpp"
 #include "bench/analysis/divergence_rows.hpp"
 #include "bench/analysis/price.hpp"
@@ -85,7 +86,7 @@ void prices_in_words(const std::vector<ComparisonView>& views, const ResultFile&
   for (const auto demand : {Demand::run_to_run, Demand::partition}) {
     std::vector<Price> prices;
     for (const auto& view : views)
-      if (view.file == &file && !is_train_step(view)) prices.push_back(price_of(view, demand));
+      if (view.file == &file && !is_train_step(view) && !is_memory_traffic(view)) prices.push_back(price_of(view, demand));
     const auto s = summarize_prices(prices);
     if (s.problems + s.without_arm + s.untested == 0) continue;
     std::string text = fmt::format("{}Asking single ops for no difference {}: ", who, to_text(demand));

@@ -12,7 +12,7 @@ namespace {
 
 constexpr double us = 1e6;
 /// A reader that moves this much of the measured bandwidth is limited by it, as far as two measurements can say.
-constexpr double at_the_roof = 0.9, near_the_roof = 0.7;
+constexpr double above_the_roof = 1.1, at_the_roof = 0.9, near_the_roof = 0.7;
 
 std::string note(const Record& record, const char* key) {
   const auto found = record.notes.find(key);
@@ -23,6 +23,7 @@ std::string note(const Record& record, const char* key) {
 
 std::string bound_in_words(std::optional<double> share, double bytes, double seconds) {
   if (!share) return "unknown: no memory_read was measured in this run";
+  if (*share > above_the_roof) return "caches: the read bandwidth is that of a larger buffer, or of a busier moment";
   if (*share >= at_the_roof) return "memory bandwidth";
   const auto least_us = bytes > 0 ? *share * seconds * us : 0;
   if (*share >= near_the_roof) return fmt::format("nearly memory bandwidth: reading alone takes {:.4g} us", least_us);

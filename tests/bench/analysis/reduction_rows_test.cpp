@@ -74,6 +74,7 @@ TEST_F(ReductionRows, theTableHoldsEveryArmAgainstTheRoofAndTheUnordered) {
   }
   EXPECT_EQ(seen, 6);
   EXPECT_THAT(bound_in_words(0.25, 1e6, 1e-3), HasSubstr("reading alone takes 250 us of 1000"));
+  EXPECT_THAT(bound_in_words(3.0, 1e6, 1e-3), StartsWith("caches"));
   EXPECT_THAT(bound_in_words(std::nullopt, 1e6, 1e-3), HasSubstr("no memory_read"));
 }
 
@@ -232,6 +233,13 @@ TEST_F(ReductionRows, findingsSayWhichWayIsMoreAccurateAndWhere) {
   EXPECT_THAT(words, HasSubstr("1 unordered row showed no difference, and none can show there"));
   EXPECT_THAT(words, HasSubstr("met in 2 of 2"));
   EXPECT_THAT(words, Not(HasSubstr("eterministic")));
+}
+
+// They answer what the machine can do, not what bits cost.
+TEST_F(ReductionRows, memoryOpsHaveNoPriceOfAgreement) {
+  for (const auto& row : price_rows(views)) EXPECT_THAT(row["group"].get<std::string>(), Not(StartsWith("memory_")));
+  for (const auto& row : tradeoff_rows(views, 100)) EXPECT_THAT(row["panel"].get<std::string>(), Not(StartsWith("memory_")));
+  EXPECT_FALSE(tradeoff_rows(views, 100).empty());
 }
 
 TEST(ReductionProblems, areReadFromShapes) {
