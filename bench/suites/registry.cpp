@@ -65,6 +65,7 @@ std::map<std::string, std::string> library_versions() {
   std::map<std::string, std::string> versions{{"glibc", gnu_get_libc_version()}, {"openmp", std::to_string(_OPENMP)}};
   versions["onednn"] = onednn_version().value_or("absent");
   versions["onetbb"] = tbb_version().value_or("absent");
+  versions["cccl"] = cccl_version().value_or("absent");
   versions["cudnn"] = cudnn_version().value_or("absent");
   versions["cublas"] = cublas_version().value_or("absent");
   return versions;

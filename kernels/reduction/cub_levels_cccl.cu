@@ -15,6 +15,7 @@
 
 #include "kernels/reduction/cub_levels.hpp"
 #include "kernels/reduction/cuda_kernels.hpp"
+#include "kernels/reduction/sum.hpp"
 
 static_assert(CCCL_VERSION >= 3002000, "the three guarantees need CCCL 3.2");
 
@@ -90,9 +91,7 @@ TableRow level_row(const char* name, Claim claim) {
 }  // namespace
 
 std::vector<TableRow> cub_level_rows() {
-  const std::string version = "CCCL " + std::to_string(CCCL_MAJOR_VERSION) + "." + std::to_string(CCCL_MINOR_VERSION) + "." +
-                              std::to_string(CCCL_PATCH_VERSION);
-  const std::string source = version + ", cuda::execution::determinism::";
+  const std::string source = "CCCL " + *cccl_version() + ", cuda::execution::determinism::";
   // gpu_to_gpu is promised for one version of CCCL: rows of two machines are held to it only where their sources name one.
   std::vector<TableRow> rows;
   rows.push_back(level_row<determinism::not_guaranteed_t>("not_guaranteed", {Guarantee::not_guaranteed, source + "not_guaranteed", {}}));
@@ -104,3 +103,11 @@ std::vector<TableRow> cub_level_rows() {
 }
 
 }  // namespace detbench::reduction
+
+namespace detbench {
+
+std::optional<std::string> cccl_version() {
+  return std::to_string(CCCL_MAJOR_VERSION) + "." + std::to_string(CCCL_MINOR_VERSION) + "." + std::to_string(CCCL_PATCH_VERSION);
+}
+
+}  // namespace detbench

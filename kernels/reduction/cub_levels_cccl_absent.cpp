@@ -1,4 +1,5 @@
 #include "kernels/reduction/cub_levels.hpp"
+#include "kernels/reduction/sum.hpp"
 
 namespace detbench::reduction {
 
@@ -17,3 +18,9 @@ std::vector<TableRow> cub_level_rows() {
 }
 
 }  // namespace detbench::reduction
+
+namespace detbench {
+
+std::optional<std::string> cccl_version() { return std::nullopt; }
+
+}  // namespace detbench

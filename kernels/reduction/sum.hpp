@@ -23,5 +23,7 @@ std::unique_ptr<Operation> make_dot_operation();
 
 /// Version of the oneTBB that is loaded, like "2021.8.0"; nullopt where the build has none.
 std::optional<std::string> tbb_version();
+/// Version of CCCL whose CUB offers the three guarantees, like "3.5.0"; nullopt where the build has none.
+std::optional<std::string> cccl_version();
 
 }  // namespace detbench
