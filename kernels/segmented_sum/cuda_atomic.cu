@@ -92,7 +92,7 @@ Result<SimplePlanParts> per_element(const SegmentedProblem& problem) {
   return meeting(cuda_parts<Rows<false>>(problem, 0), problem.longest());
 }
 Result<SimplePlanParts> warp_aggregated(const SegmentedProblem& problem) {
-  return meeting(cuda_parts<Rows<true>>(problem, 0), (problem.longest() + 31) / 32);
+  return meeting(cuda_parts<Rows<true>>(problem, 0), problem.most_parts_of(32));
 }
 Result<SimplePlanParts> chunk_atomic(const SegmentedProblem& problem) {
   return meeting(cuda_parts<Chunks>(problem, 0), (problem.longest() + cuda_window - 1) / cuda_window);

@@ -100,7 +100,7 @@ Result<SimplePlanParts> per_element(const SegmentedProblem& problem, reduction::
 Result<SimplePlanParts> thread_partials(const SegmentedProblem& problem, reduction::Isa isa, int threads) {
   // A segment meets as many threads as have a share of it.
   const std::int64_t share = std::max<std::int64_t>(1, problem.n / threads);
-  return meeting(cpu_parts<ThreadPartials>(problem, isa, 0), std::min<std::int64_t>(threads, problem.longest() / share + 1));
+  return meeting(cpu_parts<ThreadPartials>(problem, isa, 0), std::min<std::int64_t>(threads, problem.most_parts_of(share, problem.n % threads == 0)));
 }
 Result<SimplePlanParts> chunk_atomic(const SegmentedProblem& problem, reduction::Isa isa, int) {
   return meeting(cpu_parts<ChunkAtomic>(problem, isa, 0), (problem.longest() + cpu_window - 1) / cpu_window);

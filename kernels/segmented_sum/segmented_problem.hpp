@@ -1,6 +1,7 @@
 // What a segmented sum asks, and the shape that every algorithm for it has.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
@@ -23,6 +24,18 @@ struct SegmentedProblem {
   TensorSpec dst() const;
   /// The longest segment there can be, whatever the cuts.
   std::int64_t longest() const { return skewed || segments == 1 ? n : (n + segments - 1) / segments; }
+  /// The most parts that one segment can reach into, whatever the cuts, where the vector is cut into parts of `part` elements
+  /// from its first on; not `even`: into parts of at least as many, wherever they begin. Never too few, and exact where
+  /// segments and even parts fit into each other.
+  std::int64_t most_parts_of(std::int64_t part, bool even = true) const {
+    const std::int64_t length = longest();
+    if (even && !skewed && n % segments == 0) {
+      if (part % length == 0) return 1;
+      if (length % part == 0) return length / part;
+    }
+    // The first element may be the last of its part.
+    return std::min((length + part - 2) / part + 1, (n + part - 1) / part);
+  }
 };
 /// Errors name the part that is wrong.
 Result<SegmentedProblem> parse_segmented(const Problem& problem);

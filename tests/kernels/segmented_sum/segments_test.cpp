@@ -6,6 +6,7 @@
 #include <map>
 #include <vector>
 
+#include "kernels/segmented_sum/segmented_problem.hpp"
 #include "segment_runner.hpp"
 
 namespace detbench::segmented_sum {
@@ -117,6 +118,40 @@ TEST(Segments, WindowsShareAllWorkOut) {
           EXPECT_EQ(elements, std::vector<int>(static_cast<std::size_t>(n), 1)) << n << " " << count << " " << window;
           EXPECT_EQ(segments, std::vector<int>(static_cast<std::size_t>(count), 1)) << n << " " << count << " " << window;
         }
+}
+
+// A plan says that no order can show where at most two partial sums meet, so their number must never be too small.
+TEST(Segments, PartsThatASegmentReachesIntoAreNeverTooFew) {
+  for (const bool skewed : {false, true})
+    for (const std::int64_t count : {1, 2, 3, 4, 7, 16, 20, 40, 500})
+      for (const std::int64_t n : {1, 15, 16, 17, 640, 997, 1024}) {
+        const Cut cut(n, count, skewed);
+        const SegmentedProblem problem{n, count, skewed};
+        const auto most = [&](auto&& part_of) {
+          std::int64_t found = 1;
+          for (std::int64_t s = 0; s < count; ++s)
+            if (cut.segments.length(s) > 0) found = std::max(found, part_of(cut.segments.offset(s + 1) - 1) - part_of(cut.segments.offset(s)) + 1);
+          return found;
+        };
+        for (const std::int64_t part : {1, 3, 16, 32, 64}) {
+          const std::int64_t found = most([&](std::int64_t i) { return i / part; }), said = problem.most_parts_of(part);
+          EXPECT_GE(said, found) << n << " " << count << " " << part;
+          if (!skewed && n % count == 0 && (part % (n / count) == 0 || n / count % part == 0)) {
+            EXPECT_EQ(said, found) << n << " " << count << " " << part;
+          }
+        }
+        for (const std::int64_t team : {2, 3, 5, 8}) {  // thread t has the elements n t / team .. n (t + 1) / team - 1
+          const auto thread_of = [&](std::int64_t i) {
+            std::int64_t t = 0;
+            while (n * (t + 1) / team <= i) ++t;
+            return t;
+          };
+          EXPECT_GE(std::min(team, problem.most_parts_of(std::max<std::int64_t>(1, n / team), n % team == 0)), most(thread_of)) << n << " " << count << " " << team;
+        }
+      }
+  EXPECT_EQ((SegmentedProblem{997, 10}.most_parts_of(32)), 5);   // 100 elements from the last of a row on: 1 + 32 + 32 + 32 + 3
+  EXPECT_EQ((SegmentedProblem{1024, 16}.most_parts_of(32)), 2);  // 64 elements, from a row's first on
+  EXPECT_EQ((SegmentedProblem{1000, 16}.most_parts_of(32)), 3);  // 63, from anywhere
 }
 
 }  // namespace
