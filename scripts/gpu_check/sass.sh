@@ -19,6 +19,8 @@ find_disassembler() {
 # read_atomics: a bundle's kernels lie in its shared library, a build's in the program.
 read_atomics() {
   local disassembler binary
+  # Read by an earlier call: the state is the same program's.
+  if [[ -s env/atomics.txt ]] && grep -qs 'Function : detbench_atomic_add_' env/atomics.sass; then return; fi
   if ! disassembler="$(find_disassembler)"; then
     echo "no cuobjdump here: env.txt has what PTX says of atomic additions" >env/atomics.txt
     return
@@ -28,11 +30,11 @@ read_atomics() {
   rm -f -- env/atomics.sass env/atomics.txt
   for binary in "$detbench" "$programs"/lib/*.so "$programs"/*.so; do
     [[ -e "$binary" ]] || continue
-    run_bounded 60 2 env/atomics.sass "$disassembler" -sass -fun "${atomic_probes%,}" "$binary"
+    run_bounded 20 2 env/atomics.sass "$disassembler" -sass -fun "${atomic_probes%,}" "$binary"
     grep -q 'Function : detbench_atomic_add_' env/atomics.sass && break
   done
   if grep -q 'Function : detbench_atomic_add_' env/atomics.sass; then
-    run_bounded 30 2 env/atomics.txt "$detbench" env --sass env/atomics.sass
+    run_bounded 20 2 env/atomics.txt "$detbench" env --sass env/atomics.sass
   else
     echo "no probe of atomic additions in '$detbench'" >env/atomics.txt
   fi
