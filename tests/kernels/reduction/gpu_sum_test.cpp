@@ -57,14 +57,22 @@ class GpuSums : public ::testing::Test {
   std::vector<std::unique_ptr<Operation>> operations_;
 };
 
-/// CUB, cuBLAS, cuDNN and the atomics included.
+/// CUB, cuBLAS, cuDNN's legacy reduction and the atomics included.
 TEST_F(GpuSums, EveryAlgorithmMeetsTheExactAndTheRoundingBound) {
   ASSERT_TRUE(device_->activate().has_value());
   for (const auto& operation : operations_)
     for (const char* types : all_types)
       for (const char* n : {"n1", "n2047", "n65537", "n1000003_uniform", "n65536_wide", "n65536_cancelling"})
         for (const InputFill fill : {InputFill::exact, InputFill::rounding})
-          testing::verify_all(*operation, {std::string(operation->op()), n, types, "vector"}, *device_, fill);
+          testing::verify_providers(*operation, {std::string(operation->op()), n, types, "vector"}, *device_, fill,
+                                    [](std::string_view provider) { return provider != "cudnn_graph"; });
+}
+
+/// Apart and for one length, because cuDNN compiles each of its ten configurations when it is planned.
+TEST_F(GpuSums, CudnnGraphsMeetTheExactBound) {
+  for (const char* types : all_types)
+    testing::verify_providers(*operations_[0], {"sum", "n65536", types, "vector"}, *device_, InputFill::exact,
+                              [](std::string_view provider) { return provider == "cudnn_graph"; });
 }
 
 TEST_F(GpuSums, FixedOrdersAndExactSumsGiveTheCpusBits) {
