@@ -100,9 +100,13 @@ __global__ void __launch_bounds__(block_threads) add_to_bins(Source source, std:
     if (block_slots[slot] != 0) AtomicAddToSlot{slots}(slot, block_slots[slot]);
 }
 
+/// As round_slots().
 template <class A, class Sum>
-__global__ void round_bins(const std::int64_t* slots, Sum* sum) {
-  *sum = rounded_bins<A, Sum>(slots);
+__global__ void __launch_bounds__(rounding_threads) round_bins(const std::int64_t* slots, Sum* sum) {
+  __shared__ std::int64_t near[BinnedSlots<A>::slots];
+  for (int slot = threadIdx.x; slot < BinnedSlots<A>::slots; slot += rounding_threads) near[slot] = slots[slot];
+  __syncthreads();
+  if (threadIdx.x == 0) *sum = rounded_bins<A, Sum>(near);
 }
 
 struct Binned {
@@ -117,7 +121,7 @@ struct Binned {
       return status;
     add_to_bins<<<*grid, block_threads, 0, stream>>>(call.source, call.n, loads_wide(call.source), slots);
     if (auto status = launched("binned, bins"); !status) return status;
-    round_bins<A><<<1, 1, 0, stream>>>(slots, call.sum);
+    round_bins<A><<<1, rounding_threads, 0, stream>>>(slots, call.sum);
     return launched("binned, rounding");
   }
 };

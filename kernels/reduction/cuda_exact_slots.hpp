@@ -29,9 +29,16 @@ __device__ void join_block_slots(std::int64_t* block_slots, std::int64_t* slots)
     if (block_slots[slot] != 0) AtomicAddToSlot{slots}(slot, block_slots[slot]);
 }
 
+inline constexpr int rounding_threads = 128;
+
+/// One block. The slots come to shared memory all at once: what rounds them goes from one to the next, and would wait for L2 at
+/// every step.
 template <class R>
-__global__ void round_slots(std::int64_t* slots, typename Superaccumulator<R>::Rounded* sum) {
-  *sum = rounded_sum<R>(slots);
+__global__ void __launch_bounds__(rounding_threads) round_slots(const std::int64_t* slots, typename Superaccumulator<R>::Rounded* sum) {
+  __shared__ std::int64_t near[Superaccumulator<R>::slots];
+  for (int slot = threadIdx.x; slot < Superaccumulator<R>::slots; slot += rounding_threads) near[slot] = slots[slot];
+  __syncthreads();
+  if (threadIdx.x == 0) *sum = rounded_sum<R>(near);
 }
 
 /// Empties the slots in the workspace, lets launch(slots, stream) fill them, and rounds them.
@@ -45,7 +52,7 @@ Status sum_in_slots(const SumCall<Source>& call, const char* name, Launch&& laun
     return status;
   launch(slots, stream);
   if (auto status = launched(name); !status) return status;
-  round_slots<R><<<1, 1, 0, stream>>>(slots, call.sum);
+  round_slots<R><<<1, rounding_threads, 0, stream>>>(slots, call.sum);
   return launched("rounding of an exact sum");
 }
 

@@ -1,5 +1,8 @@
 // What the sums that meet in atomics share: an accumulator set to zero and a grid that fills the GPU. Included by .cu files
 // alone.
+//
+// Additions to one f32 in global memory flush denormals, summands and sums alike, whatever the compiler is told: the instruction
+// is RED.ADD.F32.FTZ (PTX ISA, `atom` and `red`). That of f64 does not.
 #pragma once
 
 #include "kernels/reduction/cuda_summands.hpp"

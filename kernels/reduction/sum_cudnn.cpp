@@ -10,11 +10,12 @@ namespace {
 
 using cudnn::Library;
 
-/// Whether the library takes 16-bit inputs with an f32 output shows when it is called: a refusal is then no error of ours.
-Status told(const Library& library, cudnnStatus_t status, DataType stored) {
+/// Whether the library takes 16-bit inputs with an f32 output, or one element, of which no dimension is left to reduce, shows when
+/// it is called: a refusal is then no error of ours.
+Status told(const Library& library, cudnnStatus_t status, const SumProblem& p) {
   if (status == CUDNN_STATUS_SUCCESS) return {};
   auto reason = cudnn::cudnn_reason(library, status, "cudnnReduceTensor");
-  if (size_of(stored) == 2 && static_cast<int>(status) / 1000 == CUDNN_STATUS_BAD_PARAM / 1000) reason.kind = Reason::Kind::unsupported;
+  if ((size_of(p.stored) == 2 || p.n == 1) && static_cast<int>(status) / 1000 == CUDNN_STATUS_BAD_PARAM / 1000) reason.kind = Reason::Kind::unsupported;
   return tl::unexpected(std::move(reason));
 }
 
@@ -61,7 +62,7 @@ Result<SimplePlanParts> reduce_tensor(const Problem& text, Device& device) {
       return told(library,
                   library.cudnnReduceTensor(h, reduction.get(), nullptr, 0, workspace.data, workspace.bytes, wide ? static_cast<const void*>(&wide_one) : &one,
                                             x.get(), source, wide ? static_cast<const void*>(&wide_zero) : &zero, y.get(), target),
-                  p.stored);
+                  p);
     });
   };
   return parts;
