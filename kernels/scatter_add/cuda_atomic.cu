@@ -123,13 +123,16 @@ std::unique_ptr<Provider> make_cuda_atomic_scatters() {
   warp.missing = [](const ScatterProblem& problem) -> std::string {
     return problem.width == 1 ? "" : "the lanes of a warp hold neighbouring columns, which share no bin: thread_aggregated joins rows";
   };
+  warp.most_partials = [](const ScatterProblem& problem, int) { return most_partials_of_a_bin(problem, 32); };
+  ScatterAlgorithm thread{"thread_aggregated", {}, thread_aggregated};
+  thread.most_partials = [](const ScatterProblem& problem, int) { return most_partials_of_a_bin(problem, run_updates); };
   ScatterAlgorithm block{"block_private", {}, block_private};
   block.missing = [](const ScatterProblem& problem) -> std::string {
     const auto bytes = block_bytes(problem.outputs(), problem.bin);
     return bytes <= shared_bytes ? "" : "a block's own bins need " + std::to_string(bytes) + " bytes of shared memory; it has " + std::to_string(shared_bytes);
   };
   std::vector<reduction::TableRow> rows;
-  for (auto& algorithm : {ScatterAlgorithm{"atomic", {}, atomic}, warp, ScatterAlgorithm{"thread_aggregated", {}, thread_aggregated}, block})
+  for (auto& algorithm : {ScatterAlgorithm{"atomic", {}, atomic}, warp, thread, block})
     rows.push_back(scatter_row(DeviceKind::cuda, algorithm));
   return reduction::make_table_provider("cuda_atomic", std::move(rows));
 }

@@ -143,6 +143,14 @@ std::int64_t most_updates_of_a_bin(const ScatterProblem& p) {
   return std::min(p.n, static_cast<std::int64_t>(std::ceil(mean + 6 * std::sqrt(mean) + 12)));
 }
 
+std::int64_t most_partials_of_a_bin(const ScatterProblem& p, std::int64_t part) {
+  const std::int64_t most = most_updates_of_a_bin(p);
+  const bool follow_each_other = p.bins == 1 || p.layout == Layout::adjacent || p.layout == Layout::pairs;
+  if (!follow_each_other) return most;
+  // The first of them may be the last of its part.
+  return std::min({most, (most + part - 2) / part + 1, (p.n + part - 1) / part});
+}
+
 std::map<std::string, std::string> contention_notes(const ScatterProblem& p) {
   char mean[32];
   std::snprintf(mean, sizeof mean, "%.6g", mean_updates_per_bin(p));

@@ -43,6 +43,10 @@ std::int64_t most_updates_of_a_bin(const ScatterProblem& problem);
 /// True where most_updates_of_a_bin() is a fact of the layout and not a matter of chance.
 bool has_exact_counts(const ScatterProblem& problem);
 
+/// The most partial sums that one bin receives where each `part` updates, from the first on, are joined before they meet as
+/// far as neighbours share a bin. Never too few.
+std::int64_t most_partials_of_a_bin(const ScatterProblem& problem, std::int64_t part);
+
 /// Facts for the row: `updates_per_bin` (mean), `contention` (how the updates of a bin come to meet, in words), and, where
 /// no order of additions could change a bit, `cannot_show` with the reason.
 std::map<std::string, std::string> contention_notes(const ScatterProblem& problem);

@@ -118,6 +118,24 @@ TEST(ScatterContention, CountsAreBoundedAsStated) {
   }
 }
 
+// What CUDA's warps and threads join before they meet.
+TEST(ScatterContention, PartialSumsOfJoinedUpdatesAreNeverTooFew) {
+  for (const char* shape : {"n20000_bins64_hot0_adjacent", "n20000_bins1500_hot0_adjacent", "n20000_bins3000_hot0_adjacent", "n999_bins64_hot0_adjacent",
+                            "n100_bins64_hot0_pairs", "n5000_bins64_hot0", "n5000_bins64_hot0_spread", "n70_bins1_hot0", "n64_bins1_hot0"})
+    for (const std::int64_t part : {16, 32}) {
+      const auto parsed = parse_scatter(named("scatter_add", shape)).value();
+      const auto bins = bins_of(named("scatter_add", shape));
+      std::vector<std::int64_t> partials(static_cast<std::size_t>(parsed.bins), 0);
+      for (std::size_t i = 0; i < bins.size(); ++i)
+        if (static_cast<std::int64_t>(i) % part == 0 || bins[i] != bins[i - 1]) ++partials[static_cast<std::size_t>(bins[i])];
+      EXPECT_LE(*std::max_element(partials.begin(), partials.end()), most_partials_of_a_bin(parsed, part)) << shape << " " << part;
+    }
+  EXPECT_EQ(most_partials_of_a_bin(parse_scatter(named("scatter_add", "n4096_bins1024_hot0_adjacent")).value(), 16), 2);  // 5 at most
+  EXPECT_EQ(most_partials_of_a_bin(parse_scatter(named("scatter_add", "n4096_bins124_hot0_adjacent")).value(), 32), 3);   // 35 at most, from the last lane of a warp on
+  EXPECT_EQ(most_partials_of_a_bin(parse_scatter(named("scatter_add", "n64_bins1_hot0")).value(), 32), 2);
+  EXPECT_GT(most_partials_of_a_bin(parse_scatter(named("scatter_add", "n4096_bins1024_hot0")).value(), 32), 2);
+}
+
 std::map<std::string, std::string> notes_of(const std::string& problem, const std::string& algorithm, int threads) {
   DeviceConfiguration configuration;
   configuration.threads = threads;
