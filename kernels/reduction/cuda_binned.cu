@@ -84,12 +84,14 @@ __global__ void __launch_bounds__(block_threads) add_to_bins(Source source, std:
           binned_values<Source>(one, 0, alone);
           other_than_negative_zero |= bits_of(alone[0]) != bits_of(-A(0));
 #pragma unroll
-          for (int d = 0; d < per_summand; ++d) deposit_alone<A>(alone[d], add);
+          for (int d = 0; d < per_summand; ++d)
+            if (largest != 0) deposit_alone<A>(alone[d], add);
         }
       if (__any_sync(full_warp, other_than_negative_zero) && lane == 0) add(Slots::not_negative_zero_slot, 1);
-      continue;
+      if (largest != 0) continue;
+    } else if (lane == 0) {
+      add(Slots::not_negative_zero_slot, 1);
     }
-    if (lane == 0) add(Slots::not_negative_zero_slot, 1);
     if (bins.must_be_emptied(largest, count)) empty(bins, add);
     bins.raise_top(largest);
     bins.deposit(values);

@@ -81,8 +81,9 @@ DETBENCH_HOST_DEVICE inline void deposit_alone(A value, const Add& add) {
   mark_top<A>(top, add);
 }
 
-/// Whether a batch of summands with this largest magnitude word is looked at one by one: the word of a double below 2^-1042 is 0
-/// like that of zero, and infinities and NaNs are only counted.
+/// Whether a batch of summands with this largest magnitude word is looked at one by one. Infinities and NaNs are counted, and the
+/// others deposited each by itself. The word of a double below 2^-1042 is 0 like that of zero: there only the signs of zeros are
+/// looked at, and the batch is deposited like any other (2^31 deposits of such a summand by itself would leave a slot).
 template <class A>
 DETBENCH_HOST_DEVICE inline bool goes_one_by_one(std::uint32_t largest) {
   return largest == 0 || largest >= word_of_exponent<A>(1 << FloatFormat<A>::exponent_bits);

@@ -267,7 +267,7 @@ typename Source::Accumulator played_bins(const Source& source, std::int64_t n, b
             largest = std::max(largest, magnitude_word(*place));
           }
         }
-      if (goes_one_by_one<A>(largest)) {
+      if (goes_one_by_one<A>(largest) && largest != 0) {
         for (auto& own : values)
           for (const A value : own) deposit_alone<A>(value, add);
         continue;
@@ -282,7 +282,13 @@ typename Source::Accumulator played_bins(const Source& source, std::int64_t n, b
     }
     empty();
   }
-  add(Slots::not_negative_zero_slot, 1);
+  for (std::int64_t i = 0; i < n; ++i) {
+    StoredFour<Source> one;
+    one.load_any(source, i, i + 1);
+    A summand[per_summand];
+    binned_values<Source>(one, 0, summand);
+    if (bits_of(summand[0]) != bits_of(-A(0))) add(Slots::not_negative_zero_slot, 1);
+  }
   return rounded_bins<A, typename Source::Accumulator>(slots.data());
 }
 
@@ -316,13 +322,14 @@ TYPED_TEST(CudaWalk, WindowsOfEverySpreadGiveTheExactSum) {
   EXPECT_GT(fits[static_cast<int>(can_be_narrow<TypeParam> ? WindowFit::narrow : WindowFit::sliced)], 0) << "the fast path was never taken";
 }
 
-/// Magnitudes that grow along the vector, so that top bins rise; zeros, an infinity; and enough summands for full lanes.
+/// Magnitudes that grow along the vector, so that top bins rise; zeros, an infinity; numbers of which a magnitude word shows
+/// nothing; and enough summands for full lanes.
 TYPED_TEST(CudaWalk, BinsOfEveryWarpGiveTheCpusBits) {
   using S = typename TypeParam::Stored;
   std::mt19937_64 random(10);
   int emptied[2] = {};
   for (const std::size_t n : {1u, 100u, 9001u, 120007u})
-    for (const int kind : {0, 1, 2}) {
+    for (const int kind : {0, 1, 2, 3}) {
       auto values = random_values<S>(n);
       for (std::size_t i = 0; i < n && kind > 0; ++i)
         values[i] = Stored<S>::of(std::ldexp(static_cast<double>(widened(values[i])), static_cast<int>(i * 40 / n) - 30));
@@ -330,6 +337,8 @@ TYPED_TEST(CudaWalk, BinsOfEveryWarpGiveTheCpusBits) {
         std::fill(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(n / 2), S{});
         if (n > 1000) values[n - 500] = Stored<S>::of(std::numeric_limits<double>::infinity());
       }
+      if (kind == 3)
+        for (S& value : values) value = Stored<S>::of(std::ldexp(static_cast<double>(widened(value)), TypeParam::is_product ? -530 : -1060));
       TypeParam source{};
       source.x = values.data();
       if constexpr (TypeParam::is_product) source.y = values.data();
