@@ -1,5 +1,7 @@
 // `sort_tree` on CUDA: each bin's values in the tree of segment_sum.hpp, the CPU's bits. Short bins are summed by one
 // thread, those of up to a chunk by one warp, longer ones by a block; who sums a bin cannot show.
+#include <algorithm>
+
 #include "kernels/scatter_add/cuda_sorted.hpp"
 #include "kernels/scatter_add/segment_sum.hpp"
 
@@ -30,14 +32,15 @@ __device__ __forceinline__ T chunk_by_warp(const ScatterCall& call, const Sorted
   }));
 }
 
-/// A warp takes 32 neighbouring outputs. Each lane sums its own where few values meet; the others are summed one after the
-/// other by all lanes together; those above a chunk are left to sum_long.
+/// A warp takes `per_warp` neighbouring outputs. Each lane sums its own where few values meet; the others are summed one after
+/// the other by all lanes together; those above a chunk are left to sum_long.
 template <class T>
-__global__ void __launch_bounds__(block_threads) sum_short(ScatterCall call, SortedUpdates sorted) {
+__global__ void __launch_bounds__(block_threads) sum_short(ScatterCall call, SortedUpdates sorted, int per_warp) {
   const int lane = threadIdx.x % 32;
-  const std::int64_t outputs = std::int64_t{call.bins} * call.width;
-  for (std::int64_t output = first_of_grid(); output - lane < outputs; output += step_of_grid()) {
-    const bool present = output < outputs;
+  const std::int64_t outputs = std::int64_t{call.bins} * call.width, step = step_of_grid() / 32 * per_warp;
+  for (std::int64_t first = first_of_grid() / 32 * per_warp; first < outputs; first += step) {
+    const std::int64_t output = first + lane;
+    const bool present = lane < per_warp && output < outputs;
     Place place{0, 0, 0};
     if (present) place = place_of(call, sorted, output);
     if (place.count <= few_updates) {
@@ -51,7 +54,7 @@ __global__ void __launch_bounds__(block_threads) sum_short(ScatterCall call, Sor
       const Place shared{__shfl_sync(reduction::full_warp, place.begin, owner), __shfl_sync(reduction::full_warp, place.count, owner),
                          __shfl_sync(reduction::full_warp, place.column, owner)};
       const T tree = chunk_by_warp<T>(call, sorted, shared, 0);
-      if (lane == 0) put_sum(call, finish_bin(tree), output + owner);
+      if (lane == 0) put_sum(call, finish_bin(tree), first + owner);
     }
   }
 }
@@ -94,13 +97,19 @@ template <class T>
 Status sort_and_sum(const ScatterCall& call) {
   const auto sorted = sort_updates(call);
   if (!sorted) return tl::unexpected(sorted.error());
-  if (auto s = on_filling_grid(call, call.outputs(), "sort_tree, short bins", [&](int grid, cudaStream_t stream) {
-        sum_short<T><<<grid, block_threads, 0, stream>>>(call, *sorted);
+  const auto blocks = reduction::filling_grid(call.outputs());
+  if (!blocks) return tl::unexpected(blocks.error());
+  const int per_warp = outputs_per_warp(call.outputs(), std::int64_t{*blocks} * (block_threads / 32));
+  if (auto s = on_filling_grid(call, (call.outputs() + per_warp - 1) / per_warp * 32, "sort_tree, short bins", [&](int grid, cudaStream_t stream) {
+        sum_short<T><<<grid, block_threads, 0, stream>>>(call, *sorted, per_warp);
       });
       !s)
     return s;
   if (call.n <= chunk_elements) return {};  // no bin can be long
-  const auto grid = static_cast<unsigned>((call.outputs() + long_threads - 1) / long_threads);
+  // Two blocks per multiprocessor, so that few long bins are summed side by side, or as many as see every output.
+  const auto filling = reduction::filling_grid(4 * call.outputs());
+  if (!filling) return tl::unexpected(filling.error());
+  const auto grid = static_cast<unsigned>(std::max<std::int64_t>(*filling / 4, (call.outputs() + long_threads - 1) / long_threads));
   sum_long<T><<<grid, long_threads, 0, static_cast<cudaStream_t>(call.stream)>>>(call, *sorted);
   return launched("sort_tree, long bins");
 }

@@ -28,6 +28,14 @@ DETBENCH_HOST_DEVICE inline T fold_eight(const T (&l)[few_updates]) {
   return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]));
 }
 
+/// Neighbouring outputs that one CUDA warp takes, where so many warps run at once: as many as it has lanes, fewer where that
+/// would leave warps without any, because it sums all but the shortest one after the other. A power of two.
+DETBENCH_HOST_DEVICE constexpr int outputs_per_warp(std::int64_t outputs, std::int64_t warps) {
+  int per_warp = 32;
+  while (per_warp > 1 && outputs / per_warp < warps) per_warp /= 2;
+  return per_warp;
+}
+
 /// Steps 1 and the first fold of step 2 for one thread of a CUDA warp that sums a chunk: thread t owns lanes t and t +
 /// 32, so stride 32 stays inside it and strides 16 .. 1 are shuffles over that many threads. value(i) is the bin's i-th.
 template <class T, class Value>

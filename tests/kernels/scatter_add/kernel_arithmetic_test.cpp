@@ -62,6 +62,22 @@ TEST(ScatterKernels, OneThreadFollowsTheTreeOfAFewValues) {
   EXPECT_EQ(bits_of(finish_bin(fold_eight(none))), 0u);
 }
 
+// sum_short's loop, for every thread of a launch: each output is taken once, by a lane of its warp's share.
+TEST(ScatterKernels, WarpsShareOutputsOut) {
+  for (std::int64_t outputs : {1, 31, 33, 300, 4096, 5000})
+    for (std::int64_t warps : {8, 24, 1056}) {
+      const int per_warp = outputs_per_warp(outputs, warps);
+      std::vector<int> taken(static_cast<std::size_t>(outputs));
+      for (std::int64_t thread = 0; thread < warps * 32; ++thread)
+        for (std::int64_t first = thread / 32 * per_warp; first < outputs; first += warps * 32 / 32 * per_warp)
+          if (const std::int64_t output = first + thread % 32; thread % 32 < per_warp && output < outputs) ++taken[static_cast<std::size_t>(output)];
+      EXPECT_EQ(taken, std::vector<int>(static_cast<std::size_t>(outputs), 1)) << outputs << " " << warps;
+    }
+  EXPECT_EQ(outputs_per_warp(1 << 20, 8448), 32);
+  EXPECT_EQ(outputs_per_warp(1 << 16, 8448), 4);
+  EXPECT_EQ(outputs_per_warp(4096, 8448), 1);
+}
+
 TEST(ScatterKernels, EveryValueFindsItsRowAndColumn) {
   for (std::int64_t width : {1, 2, 3, 33, 64, 4096}) {
     const auto by_width = make_divider(width);
