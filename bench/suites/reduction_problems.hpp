@@ -10,8 +10,8 @@
 
 namespace detbench {
 
-/// How much of it. Every level poses a sum whose bits can differ, one that atomics cannot show anything in, and the ceilings at
-/// the size of the largest sum.
+/// How much of it. Every level poses a sum whose bits can differ, one that atomics cannot show anything in, and the
+/// rate of reading at the size of the largest sum.
 enum class ReductionSweep { smoke, quick, standard, full };
 
 /// The problems of one level, none twice. A GPU needs larger ones to be busy; a CPU has 2^26 floats, 256 MiB, well beyond any

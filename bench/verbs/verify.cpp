@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cstdio>
 #include <filesystem>
 
 #include "bench/records/manifest.hpp"
@@ -27,6 +28,7 @@ bool is_filter(const std::string& word) {
   return (first.find(':') != std::string::npos && first.find('/') == std::string::npos) || parse_problem_id(word) || parse_case_id(word);
 }
 
+/// A line goes out whole, or progress would stand inside it where both streams end in one place.
 void print(const VerifiedRow& row) {
   switch (row.outcome) {
     case RowOutcome::match: fmt::print("match    {}\n", row.id); break;
@@ -34,6 +36,7 @@ void print(const VerifiedRow& row) {
     case RowOutcome::not_recomputed: fmt::print("no       {}: {}\n", row.id, row.reason); break;
     case RowOutcome::not_reached: break;  // counted in the summary
   }
+  std::fflush(stdout);
 }
 
 int verify(const VerifyArguments& arguments) {
