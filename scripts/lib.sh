@@ -54,7 +54,7 @@ job_count() {
 }
 
 # build_preset PRESET [TARGET]: configures build/PRESET and builds it, or one target of it, for the GPUs of this machine
-# if it has any. ccache is used where it is installed.
+# if it has any. ccache is used where it is installed; DETBENCH_UNITY=ON is passed on.
 build_preset() {
   local preset="$1" target="${2:-all}" nvcc architectures
   local -a settings=()
@@ -67,6 +67,7 @@ build_preset() {
     architectures="$(gpu_architectures)"
     [[ -n "$architectures" ]] && settings+=("-DDETBENCH_CUDA_ARCHITECTURES=$architectures")
   fi
+  [[ -n "${DETBENCH_UNITY:-}" ]] && settings+=("-DDETBENCH_UNITY=$DETBENCH_UNITY")
   (cd -- "$detbench_root" && cmake --preset "$preset" "${settings[@]}" &&
     cmake --build --preset "$preset" --target "$target" --parallel "$(job_count)")
 }

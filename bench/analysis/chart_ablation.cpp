@@ -6,11 +6,12 @@
 #include "bench/analysis/ablation_rows.hpp"
 #include "bench/analysis/provenance.hpp"
 #include "bench/analysis/tables.hpp"
+#include "bench/records/field_writer.hpp"
 
 namespace detbench::analysis {
 namespace {
 
-Json finite(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+using records::write::finite_or_null;
 
 /// The file and the network, where there are several.
 std::string group_of(const std::vector<ResultFile>& files, std::size_t file, const Ablation& ablation) {
@@ -51,7 +52,7 @@ Json ablation_rows(const std::vector<ResultFile>& files) {
   Json rows = Json::array();
   each_row(files, [&](std::size_t, const std::string& group, const Ablation&, const AblationRow& row, std::size_t rank) {
     const bool measured = !row.replicas.empty();
-    const auto value = [&](double v) { return measured ? finite(v) : Json(nullptr); };
+    const auto value = [&](double v) { return measured ? finite_or_null(v) : Json(nullptr); };
     rows.push_back({{"group", group},
                     {"source", row.source},
                     {"rank", rank},
@@ -72,7 +73,7 @@ Json ablation_replica_rows(const std::vector<ResultFile>& files) {
   each_row(files, [&](std::size_t, const std::string& group, const Ablation&, const AblationRow& row, std::size_t rank) {
     for (std::size_t r = 0; r < row.replicas.size(); ++r) {
       const auto& one = row.replicas[r];
-      rows.push_back({{"group", group}, {"source", row.source}, {"rank", rank}, {"replica", r + 1}, {"loss", finite(one.final_loss)}, {"accuracy", one.accuracy}, {"kernels", one.kernels}, {"digest", one.weights_digest}});
+      rows.push_back({{"group", group}, {"source", row.source}, {"rank", rank}, {"replica", r + 1}, {"loss", finite_or_null(one.final_loss)}, {"accuracy", one.accuracy}, {"kernels", one.kernels}, {"digest", one.weights_digest}});
     }
   });
   return rows;
@@ -89,7 +90,7 @@ Table ablation_table(const std::vector<ResultFile>& files) {
     if (row.replicas.empty())
       cells.insert(cells.end(), 10, Json());
     else
-      for (Json cell : {Json(row.distinct_weights), finite(row.weights_l2), finite(row.relative_weights_l2), finite(row.loss_mean), finite(row.loss_stddev), finite(row.loss_min), finite(row.loss_max),
+      for (Json cell : {Json(row.distinct_weights), finite_or_null(row.weights_l2), finite_or_null(row.relative_weights_l2), finite_or_null(row.loss_mean), finite_or_null(row.loss_stddev), finite_or_null(row.loss_min), finite_or_null(row.loss_max),
                         Json(row.accuracy_mean), Json(row.accuracy_stddev), Json(row.churn)})
         cells.push_back(std::move(cell));
     cells.push_back(row.note);

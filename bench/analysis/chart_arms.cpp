@@ -6,17 +6,15 @@
 #include "bench/analysis/ceilings.hpp"
 #include "bench/analysis/chart_data.hpp"
 #include "bench/analysis/reduction_view.hpp"
+#include "bench/records/field_writer.hpp"
 
 namespace detbench::analysis {
 namespace {
 
-constexpr double us = 1e6;
 /// Arms of one tier are spread over lanes, the middle one first, so that equal times do not cover each other.
 constexpr int lanes[] = {0, -1, 1, -2, 2};
 
-Json number(const std::optional<double>& value) {
-  return value && std::isfinite(*value) ? Json(*value) : Json(nullptr);
-}
+using records::write::finite_or_null;
 
 std::optional<double> error_ulp(const Record& record) {
   return record.verification ? std::optional<double>(static_cast<double>(record.verification->max_ulp)) : std::nullopt;
@@ -82,7 +80,7 @@ Json tradeoff_rows(const std::vector<ComparisonView>& views, std::size_t most_pr
            {"slot", lanes[seen[arm.tier]++ % 5]},
            {"ratio", ratio},
            {"time_us", arm.time->median_s * us},
-           {"max_ulp", number(error_ulp(*arm.record))},
+           {"max_ulp", finite_or_null(error_ulp(*arm.record))},
            {"workspace_kib",
             arm.record->workspace_bytes ? Json(static_cast<double>(*arm.record->workspace_bytes) / 1024) : Json()},
            {"frontier", arm.frontier_agreement},
@@ -90,10 +88,10 @@ Json tradeoff_rows(const std::vector<ComparisonView>& views, std::size_t most_pr
            {"timing", view->busy   ? "ambiguous: busy machine"
                       : arm.slow() ? "slow: one timing"
                                    : std::string(to_text(arm.verdict))},
-           {"band_low", number(band ? std::optional(band->low) : std::nullopt)},
-           {"band_high", number(band ? std::optional(band->high) : std::nullopt)},
-           {"drawn_low", number(drawn ? std::optional(drawn->low) : std::nullopt)},
-           {"drawn_high", number(drawn ? std::optional(drawn->high) : std::nullopt)},
+           {"band_low", finite_or_null(band ? std::optional(band->low) : std::nullopt)},
+           {"band_high", finite_or_null(band ? std::optional(band->high) : std::nullopt)},
+           {"drawn_low", finite_or_null(drawn ? std::optional(drawn->low) : std::nullopt)},
+           {"drawn_high", finite_or_null(drawn ? std::optional(drawn->high) : std::nullopt)},
            {"replay", arm.record->replay}});
     }
     ++panel_rank;
@@ -135,14 +133,14 @@ Json price_rows(const std::vector<ComparisonView>& views) {
                       {"rank", rank},
                       {"demand", to_text(price->demand)},
                       {"lane", price == &e.loose ? -1 : 1},
-                      {"ratio", number(price->ratio)},
+                      {"ratio", finite_or_null(price->ratio)},
                       {"low", price->interval ? Json(price->interval->low) : Json()},
                       {"high", price->interval ? Json(price->interval->high) : Json()},
                       {"verdict", e.view->busy ? "ambiguous: busy machine" : std::string(to_text(price->verdict))},
-                      {"band_low", number(band ? std::optional(band->low) : std::nullopt)},
-                      {"band_high", number(band ? std::optional(band->high) : std::nullopt)},
-                      {"drawn_low", number(drawn ? std::optional(drawn->low) : std::nullopt)},
-                      {"drawn_high", number(drawn ? std::optional(drawn->high) : std::nullopt)},
+                      {"band_low", finite_or_null(band ? std::optional(band->low) : std::nullopt)},
+                      {"band_high", finite_or_null(band ? std::optional(band->high) : std::nullopt)},
+                      {"drawn_low", finite_or_null(drawn ? std::optional(drawn->low) : std::nullopt)},
+                      {"drawn_high", finite_or_null(drawn ? std::optional(drawn->high) : std::nullopt)},
                       {"fastest", price->fastest ? price->fastest->algorithm : ""},
                       {"chosen", chosen ? chosen->algorithm : ""},
                       {"fastest_us", price->fastest ? Json(price->fastest->time->median_s * us) : Json()},
@@ -212,8 +210,8 @@ Json reduction_rows(const std::vector<ComparisonView>& views, std::size_t most_p
                       {"shows", cannot_show(*arm.record).empty() ? "yes" : "no"},
                       {"distinct", distinct == 0 ? Json() : Json(distinct)},
                       {"runs", runs},
-                      {"error_ulp", number(error ? std::optional(error->value) : std::nullopt)},
-                      {"relative_l2", number(check ? std::optional(check->relative_l2) : std::nullopt)},
+                      {"error_ulp", finite_or_null(error ? std::optional(error->value) : std::nullopt)},
+                      {"relative_l2", finite_or_null(check ? std::optional(check->relative_l2) : std::nullopt)},
                       {"tier", to_text(arm.tier)},
                       {"time_us", arm.time->median_s * us},
                       {"replay", arm.record->replay}});

@@ -7,6 +7,10 @@
 
 namespace detbench::analysis {
 
+inline constexpr double us = 1e6, ms = 1e3;  ///< of a second
+/// Characters of a subtitle's line.
+inline constexpr std::size_t subtitle_width = 112;
+
 /// Arms of the problems where agreement costs most: at most `most_problems`, dearest first. One row per timed arm:
 /// panel, group, label, algorithm, provider, claim, tier, slot, ratio, time_us, max_ulp, workspace_kib, frontier,
 /// text_side, band_low, band_high, drawn_low, drawn_high (the band clipped to the marks), replay.

@@ -6,6 +6,7 @@
 #include "bench/analysis/divergence_rows.hpp"
 #include "bench/analysis/provenance.hpp"
 #include "bench/analysis/tables.hpp"
+#include "bench/records/field_writer.hpp"
 
 namespace detbench::analysis {
 namespace {
@@ -18,7 +19,7 @@ std::string label_of(const std::vector<ResultFile>& files, std::size_t file, con
   return (tag.empty() ? "" : tag + "  ") + divergence.question + (several ? "  (" + divergence.problem.substr(0, divergence.problem.find("/f")) + ")" : "");
 }
 
-Json finite(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+using records::write::finite_or_null;
 
 }  // namespace
 
@@ -49,9 +50,9 @@ Json divergence_rows(const std::vector<ResultFile>& files) {
                         {"step", p.step},
                         {"share", static_cast<double>(p.differing) / static_cast<double>(p.elements)},
                         {"max_ulp", p.max_ulp},
-                        {"l2", finite(p.l2)},
-                        {"relative_l2", p.relative_l2 > 0 ? finite(p.relative_l2) : Json(nullptr)},
-                        {"loss_difference", finite(std::abs(p.loss_a - p.loss_b))},
+                        {"l2", finite_or_null(p.l2)},
+                        {"relative_l2", p.relative_l2 > 0 ? finite_or_null(p.relative_l2) : Json(nullptr)},
+                        {"loss_difference", finite_or_null(std::abs(p.loss_a - p.loss_b))},
                         {"churn", p.churn ? Json(*p.churn) : Json(nullptr)}});
       }
       ++rank;
@@ -90,7 +91,7 @@ Table divergence_table(const std::vector<ResultFile>& files) {
               {"file", "pair", "a", "b", "threads of a", "threads of b", "load beside b", "step", "weights that differ", "of", "largest distance, ULP", "norm of the difference", "over norm of a",
                "loss of a", "loss of b", "predictions changed", "first difference", "note"},
               {}};
-  const auto number = [](double value) { return finite(value); };
+  const auto number = [](double value) { return finite_or_null(value); };
   for (std::size_t f = 0; f < files.size(); ++f)
     for (const auto& d : files[f].divergence) {
       // A pair that could not be compared has its line too.

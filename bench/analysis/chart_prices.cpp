@@ -6,16 +6,16 @@
 
 #include "bench/analysis/chart_data.hpp"
 #include "bench/analysis/reduction_rows.hpp"
+#include "bench/records/field_writer.hpp"
 
 namespace detbench::analysis {
 namespace {
 
-constexpr double us = 1e6;
 
-Json number(const std::optional<double>& value) { return value && std::isfinite(*value) ? Json(*value) : Json(nullptr); }
+using records::write::finite_or_null;
 
 /// Of each op, type and distribution the largest problem; distributions of the commonest type first, then the rest.
-std::vector<const ComparisonView*> worth_a_panel(const std::vector<ComparisonView>& views, std::size_t most) {
+std::vector<const ComparisonView*> largest_of_each_kind(const std::vector<ComparisonView>& views, std::size_t most) {
   using Key = std::tuple<std::string, std::string, std::string>;
   std::map<Key, const ComparisonView*> largest;
   std::vector<Key> order;
@@ -129,7 +129,7 @@ std::string observed_words(const ArmView& arm) { return std::string(to_text(arm.
 Json three_price_rows(const std::vector<ComparisonView>& views, std::size_t most_problems) {
   Json rows = Json::array();
   int rank = 0;
-  for (const auto* view : worth_a_panel(views, most_problems)) {
+  for (const auto* view : largest_of_each_kind(views, most_problems)) {
     const auto first = rows.size();
     const auto problem = reduction_problem(*view);
     for (const auto& arm : view->arms) {
@@ -148,8 +148,8 @@ Json three_price_rows(const std::vector<ComparisonView>& views, std::size_t most
                       {"error_ulp", error->value},
                       {"error_low", error->low},
                       {"error_high", error->high},
-                      {"relative_error", accuracy ? number(accuracy->relative_error) : Json()},
-                      {"condition", accuracy ? number(accuracy->condition) : Json()},
+                      {"relative_error", accuracy ? finite_or_null(accuracy->relative_error) : Json()},
+                      {"condition", accuracy ? finite_or_null(accuracy->condition) : Json()},
                       {"replay", arm.record->replay}});
     }
     label_marks(rows, first);
@@ -177,7 +177,7 @@ Json contention_rows(const std::vector<ComparisonView>& views, const ResultFile*
                       {"strategy", to_text(kind)},
                       {"layout", problem.layout},
                       {"updates_per_bin", *problem.updates_per_bin},
-                      {"updates", number(problem.updates)},
+                      {"updates", finite_or_null(problem.updates)},
                       {"price", ratio.middle},
                       {"low", ratio.interval ? Json(ratio.interval->low) : Json()},
                       {"high", ratio.interval ? Json(ratio.interval->high) : Json()},

@@ -12,7 +12,6 @@
 namespace detbench::analysis {
 namespace {
 
-constexpr double ms = 1e3;
 
 std::string panel_of(const ComparisonView& view) {
   const auto network = view.info && !view.info->used_by.empty() ? view.info->used_by.front() : std::string("network");

@@ -17,7 +17,6 @@ constexpr std::size_t frontier_panels = 12;
 constexpr std::size_t price_panels = 12;
 constexpr std::size_t sizes_shown = 4;
 constexpr std::size_t layers_shown = 30;
-constexpr std::size_t subtitle_width = 112;
 
 Result<Json> embedded_json(std::string_view name) {
   for (const auto& file : embedded_files())

@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "bench/analysis/chart_data.hpp"
+
 namespace detbench::analysis {
 namespace {
-
-constexpr std::size_t subtitle_width = 112;
 
 /// A string out of a manifest, whose form is free: "" unless it is there and a string.
 std::string text_at(const Json& json, const char* key) {

@@ -10,7 +10,6 @@
 namespace detbench::analysis {
 namespace {
 
-constexpr double us = 1e6;
 /// A reader that moves this much of the measured bandwidth is limited by it, as far as two measurements can say.
 constexpr double above_the_roof = 1.1, at_the_roof = 0.9, near_the_roof = 0.7;
 

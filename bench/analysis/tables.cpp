@@ -9,7 +9,6 @@
 namespace detbench::analysis {
 namespace {
 
-constexpr double us = 1e6, ms = 1e3;
 
 Json count(std::uint32_t value) { return value == 0 ? Json() : Json(value); }
 

@@ -9,8 +9,8 @@ namespace detbench {
 namespace {
 
 using records::FieldReader;
+using records::largest_number;
 using namespace records::write;
-constexpr double most = std::numeric_limits<double>::max();
 
 }  // namespace
 
@@ -101,11 +101,11 @@ Result<Ablation> read_ablation(const Json& json, const std::string& path) {
   read.whole("validation_images", a.validation_images);
   read.whole("epochs", a.epochs);
   read.whole("steps", a.steps);
-  read.number("learning_rate", a.learning_rate, 0, most);
+  read.number("learning_rate", a.learning_rate, 0, largest_number);
   read.text("augmentation", a.augmentation);
-  read.number("elapsed_s", a.elapsed_s, 0, most);
-  read.number("input_s", a.input_s, 0, most);
-  read.number("train_s", a.train_s, 0, most);
+  read.number("elapsed_s", a.elapsed_s, 0, largest_number);
+  read.number("input_s", a.input_s, 0, largest_number);
+  read.number("train_s", a.train_s, 0, largest_number);
   read.objects("rows", a.rows, read_ablation_row);
   read.text("note", a.note);
   return read.finish(std::move(a));

@@ -23,6 +23,9 @@ std::string item_path(const std::string& path, std::size_t index);
 /// "a string", "the number 3", "null", ...: what stands in a file, for reasons.
 std::string describe(const Json& json);
 
+/// The bound of numbers that have none of their own: every finite one will do.
+inline constexpr double largest_number = std::numeric_limits<double>::max();
+
 class FieldReader {
  public:
   FieldReader(const Json& json, std::string path);

@@ -12,6 +12,7 @@ namespace detbench::records::write {
 
 /// JSON has no NaN and no infinity: what is not finite is unknown.
 inline Json finite_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+inline Json finite_or_null(const std::optional<double>& value) { return value ? finite_or_null(*value) : Json(nullptr); }
 
 template <class T>
 Json object_or_null(const std::optional<T>& value) {

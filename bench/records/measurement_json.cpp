@@ -11,8 +11,8 @@ namespace detbench {
 namespace {
 
 using records::FieldReader;
+using records::largest_number;
 using namespace records::write;
-constexpr double most = std::numeric_limits<double>::max();
 
 std::string to_bits(std::uint64_t bits) {
   char text[20];
@@ -65,7 +65,7 @@ Result<StepOp> read_step_op(const Json& json, const std::string& path) {
   read.text("op", o.op);
   read.text("problem", o.problem);
   read.text("algorithm", o.algorithm);
-  read.number("elapsed_s", o.elapsed_s, 0, most);
+  read.number("elapsed_s", o.elapsed_s, 0, largest_number);
   return read.finish(std::move(o));
 }
 
@@ -121,9 +121,9 @@ Result<Accuracy> read_accuracy(const Json& json, const std::string& path) {
   FieldReader read(json, path);
   read.number_or_nan("error_ulp", a.error_ulp);
   read.number_or_nan("relative_error", a.relative_error);
-  read.number("condition", a.condition, 0, most);
-  read.number("error_ulp_min", a.error_ulp_min, 0, most);
-  read.number("error_ulp_max", a.error_ulp_max, 0, most);
+  read.number("condition", a.condition, 0, largest_number);
+  read.number("error_ulp_min", a.error_ulp_min, 0, largest_number);
+  read.number("error_ulp_max", a.error_ulp_max, 0, largest_number);
   if (a.error_ulp < 0) read.fail("error_ulp", "is negative; it is a magnitude");
   if (a.relative_error < 0) read.fail("relative_error", "is negative; it is a magnitude");
   if (a.error_ulp_min && a.error_ulp_max && *a.error_ulp_min > *a.error_ulp_max)
@@ -203,12 +203,12 @@ Result<Sample> read_sample(const Json& json, const std::string& path) {
   FieldReader read(json, path);
   read.whole("block", s.block);
   read.whole("position", s.position);
-  read.number("elapsed_s", s.elapsed_s, 0, most);
+  read.number("elapsed_s", s.elapsed_s, 0, largest_number);
   read.whole("iterations", s.iterations);
   read.whole("involuntary_switches", s.involuntary_switches);
-  read.number("foreign_s", s.foreign_s, 0, most);
+  read.number("foreign_s", s.foreign_s, 0, largest_number);
   read.flag("foreign_load", s.foreign_load);
-  if (read.has("sm_clock_hz")) read.number("sm_clock_hz", s.sm_clock_hz, 0, most);
+  if (read.has("sm_clock_hz")) read.number("sm_clock_hz", s.sm_clock_hz, 0, largest_number);
   if (read.has("launches_exposed")) read.flag("launches_exposed", s.launches_exposed);
   return read.finish(std::move(s));
 }
@@ -242,12 +242,12 @@ Result<TrainStepFacts> read_train_step_facts(const Json& json, const std::string
   TrainStepFacts t;
   FieldReader read(json, path);
   read.whole("steps", t.steps);
-  read.number("images_per_s", t.images_per_s, 0, most);
-  read.number("input_s", t.input_s, 0, most);
+  read.number("images_per_s", t.images_per_s, 0, largest_number);
+  read.number("input_s", t.input_s, 0, largest_number);
   read.whole("memory_bytes", t.memory_bytes);
-  read.number("observed_step_s", t.observed_step_s, 0, most);
-  read.number("op_s", t.op_s, 0, most);
-  read.number("reorder_s", t.reorder_s, 0, most);
+  read.number("observed_step_s", t.observed_step_s, 0, largest_number);
+  read.number("op_s", t.op_s, 0, largest_number);
+  read.number("reorder_s", t.reorder_s, 0, largest_number);
   read.numbers_or_nan("loss", t.loss);
   read.objects("ops", t.ops, read_step_op);
   return read.finish(std::move(t));

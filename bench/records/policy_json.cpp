@@ -10,8 +10,8 @@ namespace detbench {
 namespace {
 
 using records::FieldReader;
+using records::largest_number;
 using namespace records::write;
-constexpr double most = std::numeric_limits<double>::max();
 
 }  // namespace
 
@@ -53,8 +53,8 @@ Result<PolicyInfo> read_policy_info(const Json& json, const std::string& path) {
   read.whole("problems", p.problems);
   read.whole("layers", p.layers);
   read.whole("layers_met", p.layers_met);
-  read.number("layers_s", p.layers_s, 0, most);
-  read.number("fastest_layers_s", p.fastest_layers_s, 0, most);
+  read.number("layers_s", p.layers_s, 0, largest_number);
+  read.number("fastest_layers_s", p.fastest_layers_s, 0, largest_number);
   read.texts("unmet", p.unmet);
   read.whole("probed_again", p.probed_again);
   read.whole("held", p.held);

@@ -9,8 +9,8 @@ namespace detbench {
 namespace {
 
 using records::FieldReader;
+using records::largest_number;
 using namespace records::write;
-constexpr double most = std::numeric_limits<double>::max();
 constexpr const char* schema_name = "detbench-result";
 
 template <class T>
@@ -98,8 +98,8 @@ Result<ComparisonInfo> read_comparison_info(const Json& json, const std::string&
   read.text("twin_of", c.twin_of);
   read.objects("twin_samples", c.twin_samples, read_sample);
   read.digest("input_digest", c.input_digest);
-  read.number("flops", c.flops, 0, most);
-  read.number("bytes", c.bytes, 0, most);
+  read.number("flops", c.flops, 0, largest_number);
+  read.number("bytes", c.bytes, 0, largest_number);
   return read.finish(std::move(c));
 }
 
@@ -143,7 +143,7 @@ Result<Record> read_record(const Json& json, const std::string& path) {
   read.object("timing", r.timing, read_timing);
   read.digest("output_digest", r.output_digest);
   read.digest("input_digest", r.input_digest);
-  read.number("plan_s", r.plan_s, 0, most);
+  read.number("plan_s", r.plan_s, 0, largest_number);
   read.whole("workspace_bytes", r.workspace_bytes);
   read.texts("notes", r.notes);
   read.object("train_step", r.train_step, read_train_step_facts);
@@ -204,7 +204,7 @@ Result<ResultFile> read_result(const Json& json) {
   if (const Json* found = read.find("created_utc"); found && !is_utc_time(f.created_utc))
     read.fail("created_utc", "is " + records::describe(*found) + "; it should be a time like 2026-11-20T21:36:00Z");
   read.flag("complete", f.complete);
-  read.number("elapsed_s", f.elapsed_s, 0, most);
+  read.number("elapsed_s", f.elapsed_s, 0, largest_number);
   read.text("filter", f.filter);
   read.object("profile", f.profile, read_profile_info);
   read.whole("seed", f.seed);

@@ -12,7 +12,7 @@
 namespace detbench {
 namespace {
 
-constexpr const char* f32 = "f32_f32_strict";
+constexpr const char* strict_f32 = "f32_f32_strict";
 
 class Collector {
  public:
@@ -41,7 +41,7 @@ void add(std::vector<LayerProblem>& all, Problem problem, const std::string& lay
 std::string whole(std::int64_t value) { return std::to_string(value); }
 
 std::vector<LayerProblem> of_kind(const Network& network, std::int64_t batch, LayerKind kind, const std::string& op, const std::string& layout,
-                                  const std::string& types = f32) {
+                                  const std::string& types = strict_f32) {
   std::vector<LayerProblem> all;
   for (const auto& layer : network.layers)
     if (layer.kind == kind) add(all, layer_problem(layer, batch, op, types, layout), layer.name);
@@ -106,7 +106,7 @@ std::vector<LayerProblem> windows(const std::string& op, std::int64_t batch, con
     ShapeFields fields{{"mb", whole(batch)}, {"c", "64"}, {"ih", whole(w.size)}, {"iw", whole(w.size)}, {"kh", whole(w.kernel)}, {"kw", whole(w.kernel)},
                        {"sh", whole(w.stride)}, {"sw", whole(w.stride)}, {"pt", whole(w.pad)}, {"pb", whole(w.pad)}, {"pl", whole(w.pad)}, {"pr", whole(w.pad)}};
     if (op.starts_with("avg")) fields.emplace_back("ip", "0");
-    all.push_back({{op, format_shape(fields), f32, layout}, {}});
+    all.push_back({{op, format_shape(fields), strict_f32, layout}, {}});
   }
   return all;
 }
@@ -141,8 +141,8 @@ std::vector<LayerProblem> other_problems(const Network& network, std::int64_t ba
   // All parameters as one vector, by the rates of the recipes that train such networks.
   const std::string parameters = "n" + whole(network.trainable_count());
   for (const auto& [op, rates] : {std::pair{"sgd_momentum", ""}, {"rmsprop", "_lr0.016_m0.9_eps0.001"}, {"adam", ""}})
-    collector.take(Problem{op, parameters + rates, f32, "vector"});
-  for (const auto& type : breadth == Breadth::all ? types : std::vector<std::string>{f32}) {
+    collector.take(Problem{op, parameters + rates, strict_f32, "vector"});
+  for (const auto& type : breadth == Breadth::all ? types : std::vector<std::string>{strict_f32}) {
     if (type == "f32_f32_tf32") continue;
     for (const char* op : {"relu6_fwd", "relu6_bwd", "swish_fwd", "swish_bwd", "relu_fwd", "relu_bwd", "sigmoid_fwd", "sigmoid_bwd"})
       collector.take(activations(network, batch, op, type));
