@@ -149,7 +149,7 @@ Result<VerificationReport> verify_results(const std::vector<ResultFile>& files, 
   const double start_s = now_s();
   VerificationReport report;
   report.configurations = settings.configurations;
-  std::vector<Work> todo;
+  std::vector<Work> queue;
   for (std::size_t f = 0; f < files.size(); ++f) {
     const auto& file = files[f];
     report.files.push_back({paths[f], file.detbench_version, file.commit, file.created_utc, file.backend, file.records.size(), 0});
@@ -171,21 +171,21 @@ Result<VerificationReport> verify_results(const std::vector<ResultFile>& files, 
       work.same_fill = file.fill_version.has_value();
       work.row.reason = why_not(file, record, *name, registry);
       work.cost = work.row.reason.empty() ? cost_of(*name, registry) : 0;
-      todo.push_back(std::move(work));
+      queue.push_back(std::move(work));
     }
   }
-  std::stable_sort(todo.begin(), todo.end(), [](const Work& a, const Work& b) { return a.cost < b.cost; });
+  std::stable_sort(queue.begin(), queue.end(), [](const Work& a, const Work& b) { return a.cost < b.cost; });
 
   Workers workers(settings.interrupted);
   std::map<std::pair<std::string, std::uint64_t>, std::vector<Recomputation>> known;  // one run for the same case of several files
-  for (std::size_t i = 0; i < todo.size(); ++i) {
-    auto& work = todo[i];
+  for (std::size_t i = 0; i < queue.size(); ++i) {
+    auto& work = queue[i];
     const auto left_s = [&] { return settings.limit_s > 0 ? settings.limit_s - (now_s() - start_s) : std::numeric_limits<double>::infinity(); };
     const auto stopped = [&] { return (settings.interrupted && *settings.interrupted != 0) || left_s() <= 0; };
     if (!work.row.reason.empty()) {
       work.row.outcome = RowOutcome::not_recomputed;
     } else if (!stopped()) {
-      if (settings.progress) settings.progress({"verify", i, todo.size(), work.row.id, now_s() - start_s});
+      if (settings.progress) settings.progress({"verify", i, queue.size(), work.row.id, now_s() - start_s});
       auto& runs = known[{case_id(work.asked.problem, work.asked.algorithm), work.seed}];
       for (std::size_t c = runs.size(); c < settings.configurations.size() && !stopped(); ++c) {
         // The watchdog of a limited run is the limit itself.

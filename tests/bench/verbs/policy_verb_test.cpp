@@ -1,46 +1,15 @@
 // detbench policy as a user meets it.
-#include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
+
+#include "tests/bench/verbs/program.hpp"
 
 namespace {
 
-struct Outcome {
-  int code = -1;
-  std::string text;  ///< stdout and stderr
-};
+using detbench::tests::detbench;
+using detbench::tests::ProgramTest;
 
-Outcome detbench(const std::string& arguments) {
-  FILE* pipe = popen((std::string(DETBENCH_PROGRAM) + " " + arguments + " 2>&1").c_str(), "r");
-  Outcome outcome;
-  std::array<char, 4096> buffer;
-  while (const auto n = fread(buffer.data(), 1, buffer.size(), pipe)) outcome.text.append(buffer.data(), n);
-  const int state = pclose(pipe);
-  outcome.code = WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
-  return outcome;
-}
-
-class PolicyVerb : public testing::Test {
+class PolicyVerb : public ProgramTest {
  protected:
-  void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() / ("detbench policy " + std::to_string(getpid()) + testing::UnitTest::GetInstance()->current_test_info()->name());
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-  std::string at(const std::string& name) const { return "'" + (folder_ / name).string() + "'"; }
-  nlohmann::json read(const std::string& name) const {
-    std::ifstream file(folder_ / name);
-    return nlohmann::json::parse(file);
-  }
-
   /// A result with one problem of two layers: a fast arm that differs between thread counts and a slower one that does not.
   void write_result() const {
     nlohmann::json record{{"suite", "convolution"}, {"replay", "detbench run x"}, {"status", "ok"}, {"reason", ""}, {"requested", "not_guaranteed"},
@@ -73,7 +42,6 @@ class PolicyVerb : public testing::Test {
         {"records", {fast, slow}}};
     std::ofstream(folder_ / "result.json") << result.dump();
   }
-  std::filesystem::path folder_;
 };
 
 TEST_F(PolicyVerb, ChoosesUnderADemandAndABudget) {

@@ -1,46 +1,15 @@
 // The program as a user meets it: good input works, nonsense gives one line and the right exit code.
-#include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <csignal>
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
+
+#include "tests/bench/verbs/program.hpp"
 
 namespace {
 
-struct Outcome {
-  int code = -1;
-  std::string text;  ///< stdout and stderr
-};
+using detbench::tests::detbench;
+using detbench::tests::ProgramTest;
 
-Outcome detbench(const std::string& arguments) {
-  const std::string command = std::string(DETBENCH_PROGRAM) + " " + arguments + " 2>&1";
-  FILE* pipe = popen(command.c_str(), "r");
-  Outcome outcome;
-  std::array<char, 4096> buffer;
-  while (const auto n = fread(buffer.data(), 1, buffer.size(), pipe)) outcome.text.append(buffer.data(), n);
-  const int state = pclose(pipe);
-  outcome.code = WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
-  return outcome;
-}
-
-class VerbsTest : public testing::Test {
- protected:
-  void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() /
-              ("detbench verbs " + std::to_string(getpid()) + testing::UnitTest::GetInstance()->current_test_info()->name());
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-  std::string at(const std::string& name) const { return "'" + (folder_ / name).string() + "'"; }
-  std::filesystem::path folder_;
-};
+class VerbsTest : public ProgramTest {};
 
 const std::string tiny = "sum/n4096/f32_f32_strict/vector";
 

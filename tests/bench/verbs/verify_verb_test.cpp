@@ -1,38 +1,17 @@
 // detbench verify as a user meets it.
-#include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
 
+#include "tests/bench/verbs/program.hpp"
 #include "tests/models/committed_bits.hpp"
 
 namespace {
 
+using detbench::tests::detbench;
+using detbench::tests::ProgramTest;
+
 using Json = nlohmann::json;
-
-struct Outcome {
-  int code = -1;
-  std::string text;  ///< stdout and stderr
-  bool says(const std::string& part) const { return text.find(part) != std::string::npos; }
-};
-
-Outcome detbench(const std::string& arguments) {
-  FILE* pipe = popen((std::string(DETBENCH_PROGRAM) + " " + arguments + " 2>&1").c_str(), "r");
-  Outcome outcome;
-  std::array<char, 4096> buffer;
-  while (const auto n = fread(buffer.data(), 1, buffer.size(), pipe)) outcome.text.append(buffer.data(), n);
-  const int state = pclose(pipe);
-  outcome.code = WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
-  return outcome;
-}
 
 const std::string tiny = "sum/n4096/f32_f32_strict/vector";
 const std::string step = "train_step_mobilenet_v2/alpha0.35_px96_mb8_classes1000/f32_f32_strict/nhwc/network:fixed_order@steps=3";
@@ -41,20 +20,9 @@ Json claim_of(const std::string& source) {
   return {{"guarantee", "gpu_to_gpu"}, {"source", source}, {"coverage", {"repeat", "process", "load", "machine"}}};
 }
 
-class VerifyVerb : public testing::Test {
+class VerifyVerb : public ProgramTest {
  protected:
-  void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() / ("detbench verify " + std::to_string(getpid()) + testing::UnitTest::GetInstance()->current_test_info()->name());
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-  std::string at(const std::string& name) const { return "'" + (folder_ / name).string() + "'"; }
   void write(const std::string& name, const Json& json) const { std::ofstream(folder_ / name) << json; }
-  Json read(const std::string& name) const {
-    std::ifstream file(folder_ / name);
-    return Json::parse(file);
-  }
 
   static Json row(const std::string& id, const std::string& digest, const std::string& source = "by construction") {
     return {{"id", id}, {"suite", "reduction"}, {"replay", "detbench run " + id}, {"status", "ok"}, {"reason", ""}, {"requested", "not_guaranteed"},
@@ -68,8 +36,6 @@ class VerifyVerb : public testing::Test {
             {"profile", {{"name", "smoke"}, {"repeat", 5}, {"process", 1}, {"load", 5}, {"configurations", 2}, {"blocks", 5}}}, {"seed", 1},
             {"backend", "cuda"}, {"manifest", Json::object()}, {"controls", Json::array()}, {"comparisons", Json::array()}, {"records", rows}};
   }
-
-  std::filesystem::path folder_;
 };
 
 /// The other digest that differs in its first digit.
