@@ -45,6 +45,7 @@ std::string scope_words(const Record& record, const ScopeResult& result);
 /// "network:fastest@steps=3" -> "fastest"; options other than the number of steps stay.
 std::string policy_name(const ArmView& arm);
 bool is_train_step(const ComparisonView& view);
+bool is_network(const ComparisonView& view);  ///< a train step, or the inference of a whole network
 bool is_reduction(const ComparisonView& view);
 
 }  // namespace detbench::analysis

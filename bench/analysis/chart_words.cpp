@@ -50,6 +50,10 @@ bool is_train_step(const ComparisonView& view) {
   return view.suite == "train_step" || view.op.rfind("train_step", 0) == 0;
 }
 
+bool is_network(const ComparisonView& view) {
+  return is_train_step(view) || view.suite == "inference" || view.op.rfind("inference_", 0) == 0;
+}
+
 bool is_reduction(const ComparisonView& view) {
   static constexpr std::string_view ops[] = {"sum", "dot", "segmented_sum", "scatter_add", "index_add", "weighted_histogram", "resize_bilinear_bwd", "bias_grad"};
   return view.suite == "reduction" || view.suite == "scatter_add" || std::find(std::begin(ops), std::end(ops), view.op) != std::end(ops);

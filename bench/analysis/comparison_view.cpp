@@ -150,6 +150,20 @@ std::optional<Interval> ratio_between(const ComparisonView& view, const ArmView&
   return paired_ratio(base.reporting, arm.reporting, view.info->schedule_seed);
 }
 
+ComparisonView narrowed(const ComparisonView& view, const std::function<bool(const ArmView&)>& keep) {
+  ComparisonView some = view;
+  std::erase_if(some.arms, [&](const ArmView& arm) { return !keep(arm); });
+  some.fastest.reset();
+  for (auto& arm : some.arms) {
+    arm.ratio.reset();
+    arm.relative.reset();
+    arm.verdict = TimingVerdict::ambiguous;
+    arm.frontier_agreement = arm.frontier_error = arm.frontier_workspace = false;
+  }
+  compare_arms(some);
+  return some;
+}
+
 std::vector<ComparisonView> view_comparisons(const std::vector<ResultFile>& files) {
   std::vector<ComparisonView> views;
   for (std::size_t f = 0; f < files.size(); ++f) {

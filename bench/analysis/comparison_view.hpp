@@ -2,6 +2,7 @@
 // blocks; the choosing half only picks which arm is called the fastest (METHOD section 7).
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -68,6 +69,10 @@ struct ComparisonView {
 
 /// All comparisons of all files, in order of the files. Views point into `files`, which must outlive them.
 std::vector<ComparisonView> view_comparisons(const std::vector<ResultFile>& files);
+
+/// The same comparison with those arms alone that `keep` names: the fastest, ratios, verdicts and frontiers are among them;
+/// the A/A band stays the comparison's, whose blocks they shared.
+ComparisonView narrowed(const ComparisonView& view, const std::function<bool(const ArmView&)>& keep);
 
 /// Paired ratio of two arms' reporting halves. Equal arms give exactly 1.
 std::optional<Interval> ratio_between(const ComparisonView& view, const ArmView& base, const ArmView& arm);

@@ -1,6 +1,7 @@
 #include "bench/analysis/findings.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <fmt/format.h>
 #include <map>
 
@@ -8,6 +9,7 @@
 #include "bench/analysis/ceilings.hpp"
 #include "bench/analysis/chart_data.hpp"
 #include "bench/analysis/divergence_rows.hpp"
+#include "bench/analysis/headlines.hpp"
 #include "bench/analysis/price.hpp"
 #include "bench/analysis/provenance.hpp"
 
@@ -86,7 +88,7 @@ void prices_in_words(const std::vector<ComparisonView>& views, const ResultFile&
   for (const auto demand : {Demand::run_to_run, Demand::partition}) {
     std::vector<Price> prices;
     for (const auto& view : views)
-      if (view.file == &file && !is_train_step(view) && !is_memory_traffic(view)) prices.push_back(price_of(view, demand));
+      if (view.file == &file && !is_network(view) && !is_memory_traffic(view)) prices.push_back(price_of(view, demand));
     const auto s = summarize_prices(prices);
     if (s.problems + s.without_arm + s.untested == 0) continue;
     std::string text = fmt::format("{}Asking single ops for no difference {}: ", who, to_text(demand));
@@ -104,20 +106,13 @@ void prices_in_words(const std::vector<ComparisonView>& views, const ResultFile&
   }
 }
 
-void train_steps_in_words(const std::vector<ComparisonView>& views, const ResultFile& file, const std::string& who,
-                          std::vector<Finding>& findings) {
-  for (const auto& view : views) {
-    if (view.file != &file || !is_train_step(view) || !view.fastest) continue;
-    std::string text =
-        fmt::format("{}Train step {}: policy {} takes {:.2f} ms", who, view.problem.substr(view.problem.find('/') + 1),
-                    policy_name(view.arms[*view.fastest]), view.arms[*view.fastest].time->median_s * 1e3);
-    for (std::size_t i = 0; i < view.arms.size(); ++i) {
-      const auto& arm = view.arms[i];
-      if (i == *view.fastest || !arm.ratio) continue;
-      text += fmt::format("; {} {:.3f}x ({})", policy_name(arm), arm.ratio->middle,
-                          view.busy ? "ambiguous: busy machine" : std::string(to_text(arm.verdict)));
-    }
-    findings.push_back({text + "."});
+/// Whole networks first of all: a sentence each.
+void networks_in_words(const std::vector<Headline>& headlines, const ResultFile& file, const std::string& who, std::vector<Finding>& findings) {
+  for (const auto& headline : headlines) {
+    if (headline.view->file != &file) continue;
+    auto title = headline.title();
+    title[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(title[0])));
+    findings.push_back({fmt::format("{}{} {}", who, title, sentence(headline))});
   }
 }
 
@@ -176,11 +171,12 @@ void controls_in_words(const ResultFile& file, const std::string& who, std::vect
 
 std::vector<Finding> find_findings(const std::vector<ResultFile>& files, const std::vector<ComparisonView>& views) {
   std::vector<Finding> findings;
+  const auto headlines = make_headlines(views);
   for (std::size_t i = 0; i < files.size(); ++i) {
     const auto tag = file_tag(i, files.size());
     const auto who = tag.empty() ? "" : tag + ": ";
     rows_in_words(files[i], who, findings);
-    train_steps_in_words(views, files[i], who, findings);
+    networks_in_words(headlines, files[i], who, findings);
     prices_in_words(views, files[i], who, findings);
     reductions_in_words(views, files[i], who, findings);
     divergence_in_words(files[i], who, findings);

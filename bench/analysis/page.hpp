@@ -6,12 +6,14 @@
 #include "bench/analysis/charts.hpp"
 #include "bench/analysis/claim_audit.hpp"
 #include "bench/analysis/findings.hpp"
+#include "bench/analysis/headlines.hpp"
 #include "bench/analysis/tables.hpp"
 
 namespace detbench::analysis {
 
 struct Page {
   std::vector<Finding> findings;
+  std::vector<Headline> headlines;  ///< of whole networks; the findings begin with their sentences
   std::vector<AuditRow> audit;
   std::vector<Chart> charts;
   std::vector<Table> tables;

@@ -113,6 +113,7 @@ Status write_parts(const Page& page, const fs::path& folder) {
     if (auto written = write_whole_file(folder / "charts" / (chart.name + ".vl.json"), text, true); !written)
       return written;
   }
+  if (auto written = write_whole_file(folder / "tables" / "headlines.md", headlines_markdown(page.headlines), true); !written) return written;
   return write_whole_file(folder / "report.html", to_html(page), true);
 }
 
@@ -134,6 +135,7 @@ Result<ReportOutcome> write_report(const std::vector<ResultFile>& files, const R
   page.audit = audit_claims(files);
   page.tables = make_tables(files, views);
   page.tables.insert(page.tables.begin(), audit_table(page.audit));
+  page.headlines = make_headlines(views);
   page.findings = find_findings(files, views);
   page.provenance = provenance_lines(files, files.size());
   page.manifests = Json::object();

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "bench/analysis/chart_data.hpp"
+#include "bench/analysis/engines.hpp"
+#include "bench/analysis/headlines.hpp"
 #include "bench/analysis/provenance.hpp"
 #include "bench/analysis/reduction_rows.hpp"
 
@@ -236,7 +238,8 @@ Table control_table(const std::vector<ResultFile>& files) {
 }
 
 std::vector<Table> make_tables(const std::vector<ResultFile>& files, const std::vector<ComparisonView>& views) {
-  return {price_table(views),      train_step_table(views), policy_table(files), divergence_table(files),
+  return {network_price_table(make_headlines(views)), price_table(views), forbidding_table(views), engine_table(engine_rows(views)),
+          train_step_table(views), policy_table(files), divergence_table(files),
           reduction_table(views), reduction_speed_table(views), speed_target_table(views, files), contention_table(views),
           worst_case_table(views), ceiling_table(views, files), control_table(files), ablation_table(files),    results_table(views)};
 }

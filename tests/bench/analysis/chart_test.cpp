@@ -181,7 +181,8 @@ TEST(Tables, everyRowHasACellPerColumnAndItsReplayCommand) {
   std::vector<ResultFile> files{synthetic::make({.contention = true}), synthetic::make({.seed = 2})};
   const auto views = view_comparisons(files);
   for (const auto& table : make_tables(files, views)) {
-    EXPECT_FALSE(table.rows.empty()) << table.name;
+    // Nobody calls an arm of the invented files nondeterministic.
+    EXPECT_EQ(table.rows.empty(), table.name == "price_of_forbidding") << table.name;
     for (const auto& row : table.rows) EXPECT_EQ(row.size(), table.columns.size()) << table.name;
   }
   const auto all = results_table(views);
