@@ -1,10 +1,19 @@
 # CUDA is found in a toolkit or in PyPI's NVIDIA wheels (a toolkit-like folder named by CUDAToolkit_ROOT or CUDA_PATH).
-# Result: DETBENCH_HAS_CUDA and target CUDA::cudart_static; DETBENCH_HAS_CUDNN and CUDNN_INCLUDE_DIR, DETBENCH_HAS_CUBLAS
+# Result: DETBENCH_HAS_CUDA and DETBENCH_CUDART, the target of the CUDA runtime; DETBENCH_HAS_CUDNN and CUDNN_INCLUDE_DIR, DETBENCH_HAS_CUBLAS
 # where those headers were found too; DETBENCH_HAS_CCCL and CCCL_INCLUDE_DIR where CUB knows its three guarantees.
 set(DETBENCH_HAS_CUDA OFF)
 set(DETBENCH_HAS_CUDNN OFF)
 set(DETBENCH_HAS_CUBLAS OFF)
 set(DETBENCH_HAS_CCCL OFF)
+if(DETBENCH_EMULATED_GPU)
+  # The emulated GPU reads PTX as text, and nothing of NVIDIA's may be linked: it defines the same functions.
+  list(TRANSFORM DETBENCH_CUDA_ARCHITECTURES REPLACE "^([0-9]+[a-z]?)$" "\\1-virtual")
+  set(CMAKE_CUDA_RUNTIME_LIBRARY None)
+  if(DETBENCH_CUDA STREQUAL "OFF")
+    message(FATAL_ERROR "DETBENCH_EMULATED_GPU needs nvcc; DETBENCH_CUDA is OFF")
+  endif()
+  set(DETBENCH_CUDA ON)
+endif()
 if(NOT DETBENCH_CUDA STREQUAL "OFF")
   if(NOT CMAKE_CUDA_COMPILER)
     # PyPI's wheels put a toolkit-like folder below the environment's site-packages.
@@ -28,17 +37,24 @@ if(NOT DETBENCH_CUDA STREQUAL "OFF")
     # The device half of METHOD section 10: no contraction, denormals kept, exact division and square root.
     add_compile_options("$<$<COMPILE_LANGUAGE:CUDA>:--fmad=false;--ftz=false;--prec-div=true;--prec-sqrt=true;-Xcompiler=-ffp-contract=off>")
     set(DETBENCH_HAS_CUDA ON)
+    set(DETBENCH_CUDART CUDA::cudart_static)
+    if(DETBENCH_EMULATED_GPU)
+      set(DETBENCH_CUDART detbench_emulated_cuda)
+      add_compile_options("$<$<COMPILE_LANGUAGE:CUDA>:--no-compress>")
+    endif()
     file(GLOB cudnn_wheels ${PROJECT_SOURCE_DIR}/.venv/lib/python3*/site-packages/nvidia/cudnn)
     find_path(CUDNN_INCLUDE_DIR cudnn_backend.h HINTS ENV CUDNN_ROOT ${CUDAToolkit_INCLUDE_DIRS} ${cudnn_wheels} PATH_SUFFIXES include)
-    if(CUDNN_INCLUDE_DIR)
+    if(DETBENCH_EMULATED_GPU)
+      message(STATUS "an emulated GPU: building without cuDNN and cuBLAS, whose kernels are machine code")
+    elseif(CUDNN_INCLUDE_DIR)
       set(DETBENCH_HAS_CUDNN ON)
     else()
       message(STATUS "no cudnn_backend.h (set CUDNN_ROOT): building without cuDNN")
     endif()
     find_path(CUBLAS_INCLUDE_DIR cublasLt.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
-    if(CUBLAS_INCLUDE_DIR)
+    if(CUBLAS_INCLUDE_DIR AND NOT DETBENCH_EMULATED_GPU)
       set(DETBENCH_HAS_CUBLAS ON)
-    else()
+    elseif(NOT DETBENCH_EMULATED_GPU)
       message(STATUS "no cublasLt.h: building without cuBLAS")
     endif()
     # CUB's three guarantees came with CCCL 3.2 (CUDA 13.2). Headers that scripts/setup.sh fetched come before a toolkit's own.
