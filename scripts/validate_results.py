@@ -20,6 +20,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PUBLISHED_LIMIT_BYTES = 30_000_000
 SAMPLING = {"repeat", "process", "load"}
+EMULATED_GPU = "Emulated GPU"
 PRIVATE_KEYS = {"hostname", "host_name", "user", "username", "login", "serial", "serial_number", "uuid", "mac", "ip"}
 
 
@@ -201,6 +202,11 @@ def check_meaning(result, found):
         found.warn("commit", "is unknown or the checkout had changes: nobody can rebuild this program exactly")
 
 
+def emulated(result):
+    """True for what tests/emulated_gpu computed: its times say nothing, and no GPU was there."""
+    return EMULATED_GPU in json.dumps(result["manifest"].get("gpu"))
+
+
 def published_date(path):
     """The <date> of results/published/<machine>/<date>/, or None elsewhere."""
     parts = path.resolve().parts
@@ -224,6 +230,12 @@ def check_file(path, validator):
         return found
     check_meaning(result, found)
     date = published_date(path)
+    if emulated(result):
+        what = f"names '{EMULATED_GPU}': no GPU computed or measured this"
+        if date is not None:
+            found.error("manifest.gpu", what + ", so it cannot be published")
+        else:
+            found.warn("manifest.gpu", what)
     if date is not None and not date.startswith(result["created_utc"][:10]):
         found.error("created_utc", f"is {result['created_utc']} but the file lies in the folder '{date}'")
     return found

@@ -129,6 +129,21 @@ class Validate(unittest.TestCase):
             self.assertEqual(code, 1)
             self.assertIn("lies in the folder '1999-01-01'", output)
 
+    def test_what_an_emulated_gpu_computed_cannot_be_published(self):
+        result = json.loads(self.text)
+        date = result["created_utc"][:10]
+        with tempfile.TemporaryDirectory() as folder:
+            published = pathlib.Path(folder) / "results" / "published" / "machine" / date
+            for gpu in ({"name": "Emulated GPU", "multiprocessors": 4}, [{"model": "Emulated GPU"}], "Emulated GPU"):
+                result["manifest"]["gpu"] = gpu
+                data = json.dumps(result).encode()
+                code, output = self.run_on(data, folder=published)
+                self.assertEqual(code, 1, output)
+                self.assertIn("cannot be published", output)
+                code, output = self.run_on(data)
+                self.assertEqual(code, 0, output)
+                self.assertIn("warning: manifest.gpu: names 'Emulated GPU'", output)
+
     def test_usage(self):
         with contextlib.redirect_stderr(io.StringIO()) as errors:
             self.assertEqual(self.module.main(["/nowhere/result.json"]), 2)
