@@ -5,9 +5,25 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/problem.hpp"
+
 namespace detbench::analysis {
 
+namespace {
+
+/// "m2048_n2048_k2048" of a product of square matrices; empty: it is another problem.
+std::string square_size(const ComparisonView& view) {
+  const auto problem = parse_problem_id(view.problem);
+  if (view.op != "matmul" || !problem) return "";
+  const auto fields = parse_shape(problem->shape);
+  if (!fields || fields->size() != 3) return "";
+  return (*fields)[0].second == (*fields)[1].second && (*fields)[1].second == (*fields)[2].second ? problem->shape : "";
+}
+
+}  // namespace
+
 bool is_memory_traffic(const ComparisonView& view) { return view.op.rfind("memory_", 0) == 0; }
+bool is_machine_rate(const ComparisonView& view) { return is_memory_traffic(view) || view.op == "fma_rate"; }
 
 std::vector<Ceiling> measured_ceilings(const std::vector<ComparisonView>& views, const ResultFile& file) {
   std::vector<Ceiling> ceilings;
@@ -31,6 +47,38 @@ const Ceiling* nearest_ceiling(const std::vector<Ceiling>& ceilings, std::string
   for (const auto& ceiling : ceilings)
     if (ceiling.op == op && (!nearest || distance(ceiling) < distance(*nearest))) nearest = &ceiling;
   return nearest;
+}
+
+std::vector<ArithmeticCeiling> arithmetic_ceilings(const std::vector<ComparisonView>& views, const ResultFile& file) {
+  std::vector<ArithmeticCeiling> ceilings;
+  for (const auto& view : views) {
+    if (view.file != &file || !view.fastest || !view.info || !view.info->flops) continue;
+    const auto problem = parse_problem_id(view.problem);
+    const auto size = view.op == "fma_rate" && problem ? problem->shape : square_size(view);
+    if (size.empty()) continue;
+    const auto& fastest = view.arms[*view.fastest];
+    ceilings.push_back({view.op, problem->types, size, *view.info->flops / fastest.time->median_s / 1e9, fastest.algorithm, &view});
+  }
+  std::stable_sort(ceilings.begin(), ceilings.end(), [](const ArithmeticCeiling& a, const ArithmeticCeiling& b) {
+    if (a.op != b.op) return a.op < b.op;
+    return a.types != b.types ? a.types < b.types : a.gflop_per_s > b.gflop_per_s;
+  });
+  return ceilings;
+}
+
+const ArithmeticCeiling* peak_of(const std::vector<ArithmeticCeiling>& ceilings, std::string_view types) {
+  const auto arithmetic = types.substr(0, types.find("_dw"));
+  const ArithmeticCeiling* peak = nullptr;
+  for (const auto& ceiling : ceilings)
+    if (ceiling.types == arithmetic && (!peak || ceiling.gflop_per_s > peak->gflop_per_s)) peak = &ceiling;
+  return peak;
+}
+
+const ArithmeticCeiling* fma_ceiling(const std::vector<ArithmeticCeiling>& ceilings) {
+  const ArithmeticCeiling* fastest = nullptr;
+  for (const auto& ceiling : ceilings)
+    if (ceiling.op == "fma_rate" && (!fastest || ceiling.gflop_per_s > fastest->gflop_per_s)) fastest = &ceiling;
+  return fastest;
 }
 
 std::string bytes_in_words(double bytes) {

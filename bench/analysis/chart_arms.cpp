@@ -36,7 +36,7 @@ std::vector<const ComparisonView*> worth_a_panel(const std::vector<ComparisonVie
   std::vector<std::pair<double, const ComparisonView*>> ranked;
   for (const auto& view : views) {
     const auto timed = std::count_if(view.arms.begin(), view.arms.end(), [](const ArmView& a) { return a.timed(); });
-    if (is_train_step(view) || is_memory_traffic(view) || timed < 2) continue;
+    if (is_train_step(view) || is_machine_rate(view) || timed < 2) continue;
     const auto price = price_of(view, Demand::partition);
     // A problem without any agreeing arm is the dearest of all.
     ranked.emplace_back(price.ratio ? *price.ratio : price.untested ? 0.0 : 1e9, &view);
@@ -109,7 +109,7 @@ Json price_rows(const std::vector<ComparisonView>& views) {
   };
   std::vector<Entry> entries;
   for (const auto& view : views) {
-    if (is_train_step(view) || is_memory_traffic(view)) continue;
+    if (is_train_step(view) || is_machine_rate(view)) continue;
     Entry e{&view, price_of(view, Demand::partition), price_of(view, Demand::run_to_run), 0};
     if (e.strict.why_not == "nothing was timed" && e.loose.why_not == "nothing was timed") continue;
     e.sort = e.strict.ratio.value_or(e.strict.untested ? 0 : 1e9);

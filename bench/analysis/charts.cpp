@@ -8,6 +8,7 @@
 #include "bench/analysis/embedded_files.hpp"
 #include "bench/analysis/provenance.hpp"
 #include "bench/analysis/reduction_rows.hpp"
+#include "bench/analysis/roofline.hpp"
 #include "bench/records/json_text.hpp"
 
 namespace detbench::analysis {
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::size_t frontier_panels = 12;
 constexpr std::size_t price_panels = 12;
+constexpr std::size_t roofline_panels = 12;
 constexpr std::size_t sizes_shown = 4;
 constexpr std::size_t layers_shown = 30;
 
@@ -81,6 +83,18 @@ std::vector<Source> sources(const std::vector<ResultFile>& files, const std::vec
                   {{"rows", contention_rows(views)}},
                   {"Both arms picked by one half of the blocks, ratios from the other, vertical line: 95 % interval",
                    "Hollow cross: no difference seen in the atomic arm, and none can show (too few updates meet)"}});
+  std::vector<std::string> roof_remarks{
+      fmt::format("Published arms: fastest, fastest without a difference, fixed order; at most {} kinds of problems, those with most; names at the highest marks", roofline_panels),
+      "Operations of the plain sum, inputs read once and outputs written once; lines: the largest memory_read, the fastest square product, fma_rate of the same run"};
+  for (auto& line : roofless(files, views)) roof_remarks.push_back(std::move(line));
+  list.push_back({"roofline",
+                  "How fast the published arms of each problem are, against how many operations a problem has for each byte that has to move. Nothing "
+                  "is faster than the lines, which this run measured: sloping, what memory lets through; level, what its arithmetic does. Marks above "
+                  "the slope found their data in caches; above the level, they need fewer operations than were counted. A grey stroke joins the arms "
+                  "of one problem: its length is what order costs there.",
+                  "no problem that counts its operations was timed",
+                  {{"rows", roofline_chart_rows(views, roofline_panels)}},
+                  roof_remarks});
   list.push_back({"train_step_policies",
                   "One row per policy. Left: time of the whole step. Middle: did the trained state differ when the "
                   "named thing was varied (n = runs or "

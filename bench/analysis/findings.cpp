@@ -88,7 +88,7 @@ void prices_in_words(const std::vector<ComparisonView>& views, const ResultFile&
   for (const auto demand : {Demand::run_to_run, Demand::partition}) {
     std::vector<Price> prices;
     for (const auto& view : views)
-      if (view.file == &file && !is_network(view) && !is_memory_traffic(view)) prices.push_back(price_of(view, demand));
+      if (view.file == &file && !is_network(view) && !is_machine_rate(view)) prices.push_back(price_of(view, demand));
     const auto s = summarize_prices(prices);
     if (s.problems + s.without_arm + s.untested == 0) continue;
     std::string text = fmt::format("{}Asking single ops for no difference {}: ", who, to_text(demand));

@@ -24,6 +24,10 @@ void ceilings_in_words(const std::vector<ComparisonView>& views, const ResultFil
   std::map<std::string, std::vector<const Ceiling*>> of_op;
   const auto ceilings = measured_ceilings(views, file);
   for (const auto& ceiling : ceilings) of_op[ceiling.op].push_back(&ceiling);
+  std::string arithmetic;
+  for (const auto& rate : arithmetic_ceilings(views, file))
+    arithmetic += fmt::format("{}{} {} {:.4g} GFLOP/s at {}", arithmetic.empty() ? "" : ", ", rate.op == "matmul" ? "products" : "fused multiply-adds", rate.types, rate.gflop_per_s, rate.size);
+  if (!arithmetic.empty()) findings.push_back({who + "Arithmetic, measured in this run: " + arithmetic + "."});
   if (of_op.empty()) return;
   std::string text;
   for (const auto& [op, all] : of_op) {

@@ -32,7 +32,8 @@ Json speed_target_rows(const std::vector<ComparisonView>& views, const ResultFil
 /// One row per row of a problem in which no order can show: group, label, algorithm, seen, why, replay.
 Json worst_case_rows(const std::vector<ComparisonView>& views);
 
-/// One row per measured ceiling: file, op, buffer, gb_per_s, algorithm, replay.
+/// One row per measured ceiling, of memory and of arithmetic: file, op, buffer (its bytes, or the shape), types, gb_per_s,
+/// gflop_per_s, algorithm, busy, replay.
 Json ceiling_rows(const std::vector<ComparisonView>& views, const std::vector<ResultFile>& files);
 
 /// What keeps an arm from being faster, as far as the roof tells: `share` of the measured read bandwidth.

@@ -6,6 +6,7 @@
 #include "bench/analysis/chart_data.hpp"
 #include "bench/analysis/provenance.hpp"
 #include "bench/analysis/reduction_rows.hpp"
+#include "kernels/problem.hpp"
 
 namespace detbench::analysis {
 namespace {
@@ -90,15 +91,22 @@ Json worst_case_rows(const std::vector<ComparisonView>& views) {
 
 Json ceiling_rows(const std::vector<ComparisonView>& views, const std::vector<ResultFile>& files) {
   Json rows = Json::array();
-  for (std::size_t i = 0; i < files.size(); ++i)
-    for (const auto& ceiling : measured_ceilings(views, files[i]))
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const auto add = [&](const auto& ceiling, const std::string& size, Json gb_per_s, Json gflop_per_s) {
+      const auto problem = parse_problem_id(ceiling.view->problem);
       rows.push_back({{"file", file_tag(i, files.size())},
                       {"op", ceiling.op},
-                      {"buffer", bytes_in_words(ceiling.buffer_bytes)},
-                      {"gb_per_s", ceiling.gb_per_s},
+                      {"buffer", size},
+                      {"types", problem ? problem->types : ""},
+                      {"gb_per_s", std::move(gb_per_s)},
+                      {"gflop_per_s", std::move(gflop_per_s)},
                       {"algorithm", ceiling.algorithm},
                       {"busy", ceiling.view->busy ? "ambiguous: busy machine" : ""},
                       {"replay", ceiling.view->arms[*ceiling.view->fastest].record->replay}});
+    };
+    for (const auto& ceiling : measured_ceilings(views, files[i])) add(ceiling, bytes_in_words(ceiling.buffer_bytes), ceiling.gb_per_s, nullptr);
+    for (const auto& ceiling : arithmetic_ceilings(views, files[i])) add(ceiling, ceiling.size, nullptr, ceiling.gflop_per_s);
+  }
   return rows;
 }
 

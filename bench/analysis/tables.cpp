@@ -7,6 +7,7 @@
 #include "bench/analysis/headlines.hpp"
 #include "bench/analysis/provenance.hpp"
 #include "bench/analysis/reduction_rows.hpp"
+#include "bench/analysis/roofline.hpp"
 
 namespace detbench::analysis {
 namespace {
@@ -185,8 +186,29 @@ Table worst_case_table(const std::vector<ComparisonView>& views) {
 }
 
 Table ceiling_table(const std::vector<ComparisonView>& views, const std::vector<ResultFile>& files) {
-  return from_rows("measured_ceilings", "What memory gave in the same run", ceiling_rows(views, files),
-                   {{"file", "file"}, {"op", "op"}, {"buffer", "buffer"}, {"gb_per_s", "GB/s"}, {"algorithm", "fastest algorithm"}, {"busy", "verdict"}, {"replay", "replay"}});
+  return from_rows("measured_ceilings", "What the machine gave in the same run", ceiling_rows(views, files),
+                   {{"file", "file"}, {"op", "op"}, {"buffer", "size"}, {"types", "types"}, {"gb_per_s", "GB/s"}, {"gflop_per_s", "GFLOP/s"}, {"algorithm", "fastest algorithm"}, {"busy", "verdict"}, {"replay", "replay"}});
+}
+
+Table roofline_table(const std::vector<ComparisonView>& views) {
+  return from_rows("roofline", "What was reached of what the machine gives, and what binds it", roofline_rows(views),
+                   {{"group", "op"},
+                    {"label", "problem"},
+                    {"types", "types"},
+                    {"algorithm", "algorithm"},
+                    {"role", "published as"},
+                    {"claim", "claim"},
+                    {"observed", "observed"},
+                    {"time_us", "median, us"},
+                    {"gflop_per_s", "GFLOP/s"},
+                    {"flop_per_byte", "operations per byte"},
+                    {"roof_gflop_per_s", "the roof, GFLOP/s"},
+                    {"limit", "of"},
+                    {"roof", "measured with"},
+                    {"share", "share of it"},
+                    {"fma_share", "share of the f32 fma roof"},
+                    {"bound", "what binds it"},
+                    {"replay", "replay"}});
 }
 
 Table train_step_table(const std::vector<ComparisonView>& views) {
@@ -241,7 +263,7 @@ std::vector<Table> make_tables(const std::vector<ResultFile>& files, const std::
   return {network_price_table(make_headlines(views)), price_table(views), forbidding_table(views), engine_table(engine_rows(views)),
           train_step_table(views), policy_table(files), divergence_table(files),
           reduction_table(views), reduction_speed_table(views), speed_target_table(views, files), contention_table(views),
-          worst_case_table(views), ceiling_table(views, files), control_table(files), ablation_table(files),    results_table(views)};
+          worst_case_table(views), ceiling_table(views, files), roofline_table(views), control_table(files), ablation_table(files),    results_table(views)};
 }
 
 std::string cell_text(const Json& cell) {

@@ -24,6 +24,8 @@ Table speed_target_table(const std::vector<ComparisonView>& views, const std::ve
 Table contention_table(const std::vector<ComparisonView>& views);
 Table worst_case_table(const std::vector<ComparisonView>& views);
 Table ceiling_table(const std::vector<ComparisonView>& views, const std::vector<ResultFile>& files);
+/// Every timed arm that counts operations, under the roofs of its file.
+Table roofline_table(const std::vector<ComparisonView>& views);
 Table train_step_table(const std::vector<ComparisonView>& views);
 /// How the policies were chosen and what became of their picks; and train steps side by side, a row per compared step.
 Table policy_table(const std::vector<ResultFile>& files);

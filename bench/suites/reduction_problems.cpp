@@ -4,7 +4,6 @@
 #include <initializer_list>
 #include <utility>
 
-#include "kernels/memory_traffic/memory_traffic.hpp"
 #include "kernels/reduction/distribution.hpp"
 
 namespace detbench {
@@ -48,13 +47,6 @@ class List {
                         {"oh", std::to_string(to)}, {"ow", std::to_string(to)}}),
           types, layout});
   }
-  /// What reading as many floats takes at best: the roof over every reduction of them.
-  void roof(int exponent) { take(memory_traffic_problem("memory_read", power(exponent) * 4)); }
-  /// Writing and copying beside it.
-  void ceilings(int exponent) {
-    roof(exponent);
-    for (const char* op : {"memory_write", "memory_copy"}) take(memory_traffic_problem(op, power(exponent) * 4));
-  }
   std::vector<Problem> all() { return std::move(all_); }
 
  private:
@@ -66,13 +58,11 @@ std::vector<Problem> smoke(bool gpu) {
   list.sum("sum", 20);
   list.scatter(18, 10);
   list.scatter(gpu ? 18 : 16, gpu ? 18 : 16, "_pairs");
-  list.roof(20);
   return list.all();
 }
 
 std::vector<Problem> quick(bool gpu) {
   List list;
-  list.roof(24);
   for (const int exponent : {16, 20, 24}) list.sum("sum", exponent);
   list.sum("sum", 20, Distribution::cancelling);
   list.sum("sum", 20, Distribution::centred, bf16);
@@ -90,8 +80,6 @@ std::vector<Problem> quick(bool gpu) {
 std::vector<Problem> standard(bool gpu) {
   List list;
   const int largest = gpu ? 28 : 26;
-  list.ceilings(24);
-  list.ceilings(largest);
   for (const int exponent : {10, 16, 20, 24, largest}) list.sum("sum", exponent);
   for (const Distribution distribution : all_distributions) list.sum("sum", 24, distribution);
   for (const char* types : {f64, f16, bf16}) list.sum("sum", 24, Distribution::centred, types);
@@ -116,7 +104,6 @@ std::vector<Problem> standard(bool gpu) {
 std::vector<Problem> full(bool gpu) {
   List list;
   for (auto& problem : standard(gpu)) list.take(std::move(problem));
-  for (const int exponent : {24, 26, 28}) list.ceilings(exponent);
   for (const char* op : {"sum", "dot"})
     for (const char* types : {f32, f64, f16, bf16})
       for (const int exponent : {10, 12, 14, 16, 18, 20, 22, 24, 26, 28}) list.sum(op, exponent, Distribution::centred, types);

@@ -1,5 +1,5 @@
-// The reductions that a profile sweeps: sums, dots, segmented sums, scatter-adds, histograms, gradients of resizing, and
-// beside them the memory traffic whose measured rates are their ceilings.
+// The reductions that a profile sweeps: sums, dots, segmented sums, scatter-adds, histograms, gradients of resizing. What
+// memory gives, their ceiling, is in ceiling_problems.hpp.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,7 @@
 
 namespace detbench {
 
-/// How much of it. Every level poses a sum whose bits can differ, one that atomics cannot show anything in, and the
-/// rate of reading at the size of the largest sum.
+/// How much of it. Every level poses a sum whose bits can differ and one that atomics cannot show anything in.
 enum class ReductionSweep { smoke, quick, standard, full };
 
 /// The problems of one level, none twice. A GPU needs larger ones to be busy; a CPU has 2^26 floats, 256 MiB, well beyond any

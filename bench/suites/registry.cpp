@@ -5,6 +5,7 @@
 #include "bench/core/controls.hpp"
 #include "bench/suites/train_step_suite.hpp"
 #include "kernels/activation/activation.hpp"
+#include "kernels/arithmetic_rate/fma_rate.hpp"
 #include "kernels/bias_gradient/bias_gradient.hpp"
 #include "kernels/channelwise/channelwise.hpp"
 #include "kernels/convolution/operation.hpp"
@@ -54,6 +55,7 @@ Registry make_registry(const std::filesystem::path& selections, const AlgorithmS
   registry.add(make_weighted_histogram_operation());
   registry.add(make_resize_bilinear_operation());
   for (auto& operation : make_memory_traffic_operations()) registry.add(std::move(operation));
+  registry.add(make_fma_rate_operation());
   const auto source = policies_from_files(selections);
   const auto kernels = make_network_registry();
   for (auto& operation : make_train_step_operations(source, kernels)) registry.add(std::move(operation));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "bench/suites/ceiling_problems.hpp"
 #include "bench/suites/other_problems.hpp"
 #include "kernels/convolution/problem.hpp"
 #include "models/catalog.hpp"
@@ -21,7 +22,7 @@ std::int64_t classes_of(const std::string& model) {
 }
 
 void add(std::vector<PlannedComparison>& all, const Filter& filter, Problem problem, std::vector<std::string> used_by) {
-  const auto suite = suite_of(problem.op);
+  const auto suite = suite_of(problem);
   if (filter.accepts(suite, problem, used_by)) all.push_back({std::move(problem), suite, std::move(used_by), true, 1, {}});
 }
 
@@ -79,6 +80,11 @@ void add_tutorial_case(std::vector<PlannedComparison>& all, const Profile& profi
     }
 }
 
+/// First of all, because everything else is held against them, however early a sweep ends.
+void add_ceilings(std::vector<PlannedComparison>& all, const Profile& profile, const Filter& filter) {
+  for (auto& problem : ceiling_problems(profile.reductions, profile.backend)) add(all, filter, std::move(problem), {});
+}
+
 void add_reductions(std::vector<PlannedComparison>& all, const Profile& profile, const Filter& filter) {
   for (auto& problem : reduction_problems(profile.reductions, profile.backend)) add(all, filter, std::move(problem), {});
 }
@@ -103,10 +109,12 @@ std::string suite_of(const std::string& op) {
   if (op == "sum" || op == "dot" || op == "segmented_sum") return "reduction";
   if (op == "scatter_add" || op == "index_add" || op == "weighted_histogram") return "scatter_add";
   if (begins("resize")) return "resize";
-  if (begins("memory_")) return "memory";
+  if (begins("memory_") || op == "fma_rate") return "ceilings";
   if (op == "control") return "control";
   return "other";
 }
+
+std::string suite_of(const Problem& problem) { return is_ceiling(problem) ? "ceilings" : suite_of(problem.op); }
 
 PlannedComparison plan_controls() {
   return {{"control", "n" + std::to_string(control_elements), "f32_f32_strict", "vector"}, "control", {}, false, 1, {}};
@@ -126,6 +134,7 @@ Result<std::vector<PlannedComparison>> plan_comparisons(const Registry& registry
     add(all, filter, *problem, {});
     return all;
   }
+  add_ceilings(all, profile, filter);
   for (const auto& setting : profile.networks) {
     if (!setting.sweep_layers) continue;
     auto network = make_network(setting.model, setting.pixels, classes_of(setting.model));

@@ -14,6 +14,7 @@
 #include "bench/policy/picks.hpp"
 #include "bench/records/manifest.hpp"
 #include "bench/suites/ablation.hpp"
+#include "bench/suites/ceiling_problems.hpp"
 #include "bench/suites/divergence.hpp"
 #include "bench/suites/registry.hpp"
 #include "kernels/cublas/environment.hpp"
@@ -37,6 +38,7 @@ Json settings_line(const RunSettings& settings) {
           {"machine", settings.backend == "cpu" ? cpu_fingerprint() : ""},
           {"search", format_tiers(settings.profile.search.tiers)},
           {"scopes", format_scopes(settings.scopes)},
+          {"runs", settings.runs},
           {"selections", settings.selections.string()}};
 }
 
@@ -233,6 +235,7 @@ std::string shell_quote(const std::string& word) {
 std::string replay_command(const std::string& id, const RunSettings& settings) {
   std::string command = "detbench run " + shell_quote(id) + " --profile " + settings.profile.info.name + " --seed " +
                         std::to_string(settings.seed) + " --threads " + std::to_string(settings.threads);
+  if (settings.runs > 0) command += " --runs " + std::to_string(settings.runs);
   // A network's algorithms are this run's policy files.
   if (is_whole_network(suite_of(id.substr(0, id.find('/')))))
     command += " --selections " + shell_quote((settings.selections.empty() ? settings.directory / "policies" : settings.selections).string());
@@ -262,6 +265,7 @@ Result<RunSettings> settings_of_earlier_run(const std::filesystem::path& directo
     auto scopes = parse_scopes(line.at("scopes").get<std::string>());
     if (!scopes) return tl::unexpected(scopes.error());
     settings.scopes = *scopes;
+    settings.runs = line.at("runs").get<std::uint32_t>();
     const auto filter_text = line.at("filter").get<std::string>();
     auto filter = Filter::parse(filter_text.empty() ? std::vector<std::string>{} : std::vector<std::string>{filter_text});
     if (!filter) return tl::unexpected(filter.error());
@@ -280,6 +284,7 @@ Result<RunSettings> settings_of_earlier_run(const std::filesystem::path& directo
 Result<RunOutcome> run_sweep(const RunSettings& given) {
   RunSettings settings = given;
   if (settings.threads == 0) settings.threads = available_cores();
+  if (settings.runs > 0) settings.profile.info.repeat = settings.profile.info.load = settings.runs;
   const auto begun = std::chrono::steady_clock::now();
   const auto begun_utc = utc_now();
   const auto policies = settings.selections.empty() ? settings.directory / "policies" : settings.selections;
@@ -341,7 +346,7 @@ Result<RunOutcome> run_sweep(const RunSettings& given) {
                                      format_tiers(settings.profile.search.tiers)};
   sweep_settings.builds_ahead = settings.backend == "cuda";
   sweep_settings.benchmark_arguments = settings.benchmark_arguments;
-  sweep_settings.wanted = [&](const Problem& problem, const Algorithm& algorithm) { return settings.filter.accepts(problem, algorithm); };
+  sweep_settings.wanted = [&](const Problem& problem, const Algorithm& algorithm) { return is_wanted(settings.filter, problem, algorithm); };
   if (settings.filter.algorithm()) sweep_settings.named = CaseName{*settings.filter.problem(), *settings.filter.algorithm()};
   sweep_settings.progress = settings.progress;
   sweep_settings.interrupted = settings.interrupted;

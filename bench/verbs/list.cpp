@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "bench/suites/ceiling_problems.hpp"
 #include "bench/suites/suites.hpp"
 #include "bench/suites/registry.hpp"
 #include "bench/suites/sweep_run.hpp"
@@ -50,7 +51,7 @@ Verb add_list_verb(CLI::App& program) {
     SweepSettings settings;
     settings.profile = profile->info;
     settings.worker_arguments = {"--backend", options->backend, "--selections", options->selections, "--search", format_tiers(profile->search.tiers)};
-    settings.wanted = [&](const Problem& problem, const Algorithm& algorithm) { return filter->accepts(problem, algorithm); };
+    settings.wanted = [&](const Problem& problem, const Algorithm& algorithm) { return is_wanted(*filter, problem, algorithm); };
     if (filter->algorithm()) settings.named = CaseName{*filter->problem(), *filter->algorithm()};
     Sweep sweep(settings, nullptr, {});
     if (auto listed = sweep.list_only(*planned); !listed) return fail(listed.error());

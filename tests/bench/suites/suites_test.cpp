@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "bench/suites/ceiling_problems.hpp"
 #include "bench/suites/registry.hpp"
 #include "bench/suites/suites.hpp"
 
@@ -83,6 +84,61 @@ TEST(Suites, AGpuGetsItsOwnTypesAndLayouts) {
     saw_16_bit_gradients = saw_16_bit_gradients || comparison.problem.types == "bf16_f32_strict_dwbf16";
   }
   EXPECT_TRUE(saw_16_bit_gradients);
+}
+
+// They come first, because whatever a run still measures before it ends is held against them.
+TEST(Suites, CeilingsComeFirstAndAreOneSuite) {
+  const auto registry = make_registry({});
+  for (const char* backend : {"cpu", "cuda"})
+    for (const char* name : {"smoke", "quick", "standard", "full"}) {
+      const auto profile = find_profile(name, backend);
+      const auto all = plan_comparisons(registry, *profile, *Filter::parse({}));
+      const auto ceilings = plan_comparisons(registry, *profile, *Filter::parse({"suite:ceilings"}));
+      ASSERT_TRUE(all && ceilings);
+      std::set<std::string> ops, types;
+      ASSERT_LT(ceilings->size(), all->size());
+      for (std::size_t i = 0; i < ceilings->size(); ++i) {
+        EXPECT_EQ((*ceilings)[i].problem, (*all)[i].problem) << name << " " << backend;
+        ops.insert((*ceilings)[i].problem.op);
+        if ((*ceilings)[i].problem.op == "matmul") types.insert((*ceilings)[i].problem.types);
+      }
+      // What any sum, any convolution in strict f32 and any product is held against.
+      for (const char* op : {"memory_read", "fma_rate", "matmul"}) EXPECT_TRUE(ops.contains(op)) << op << " " << name << " " << backend;
+      EXPECT_TRUE(types.contains("f32_f32_strict"));
+      // And every type of the layers has its roof, in the profiles that a GPU's results are published from.
+      if (std::string(backend) == "cuda")
+        for (const auto& type : profile->types)
+          if (std::string(name) != "smoke") {
+            EXPECT_TRUE(types.contains(type)) << type << " " << name;
+          }
+      for (const auto& comparison : *all)
+        if (comparison.suite != "ceilings") {
+          EXPECT_FALSE(is_ceiling(comparison.problem)) << problem_id(comparison.problem);
+        }
+    }
+  // Named by its id it belongs to the same suite.
+  const auto named = plan_comparisons(registry, *find_profile("quick", "cpu"), *Filter::parse({"matmul/m64_n64_k64/f32_f32_strict/nn"}));
+  ASSERT_TRUE(named && named->size() == 1);
+  EXPECT_EQ(named->front().suite, "ceilings");
+}
+
+TEST(Suites, OfACeilingOnlyWhatCanBeItsRateIsWanted) {
+  const Problem square{"matmul", "m512_n512_k512", "bf16_f32_strict", "nn"}, other{"matmul", "m512_n512_k511", "bf16_f32_strict", "nn"};
+  const auto all = *Filter::parse({"suite:ceilings"});
+  const Algorithm kept[] = {{"cublas", "default", {}, {}},          {"cublas", "autotune", {}, {}},   {"cublas", "default", {{"workspace", "32MiB"}}, {}},
+                            {"cublaslt", "algo66[TILE_ID=20]", {}, {}}, {"fixed_order", "direct", {}, {}}, {"onednn", "jit:avx2", {{"formats", "any"}}, {}}};
+  const Algorithm left_out[] = {{"cublas", "default", {{"math", "pedantic"}}, {}}, {"cublas", "default", {{"streams", "4"}, {"workspace", "32MiB"}}, {}},
+                                {"cublaslt", "algo66", {}, {}},                     {"cublaslt", "algo66[TILE_ID=20]", {{"compute", "bf16x9"}}, {}},
+                                {"fixed_order", "split_k_fixed[CHUNK=256]", {}, {}}, {"openmp", "split_k_atomic[CHUNK=256]", {}, {}},
+                                {"cuda", "split_k_atomic[CHUNK=256]", {}, {}}};
+  for (const auto& algorithm : kept) EXPECT_TRUE(is_wanted(all, square, algorithm)) << algorithm_id(algorithm);
+  for (const auto& algorithm : left_out) {
+    EXPECT_FALSE(is_wanted(all, square, algorithm)) << algorithm_id(algorithm);
+    EXPECT_TRUE(is_wanted(all, other, algorithm)) << algorithm_id(algorithm);
+    // Whoever asks for an arm gets it.
+    EXPECT_TRUE(is_wanted(*Filter::parse({problem_id(square)}), square, algorithm)) << algorithm_id(algorithm);
+    EXPECT_TRUE(is_wanted(*Filter::parse({"suite:ceilings", "provider:" + algorithm.provider}), square, algorithm)) << algorithm_id(algorithm);
+  }
 }
 
 TEST(Profile, SearchAndBackendAreCheckedInOneLine) {
