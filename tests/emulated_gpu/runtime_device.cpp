@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "tests/emulated_gpu/green_contexts.hpp"
 #include "tests/emulated_gpu/limits.hpp"
 #include "tests/emulated_gpu/runtime.hpp"
 
@@ -131,12 +132,11 @@ cudaError_t cudaRuntimeGetVersion(int* version) {
   return cudaSuccess;
 }
 
-/// There is no driver behind this runtime, so none of its functions is found.
 cudaError_t cudaGetDriverEntryPointByVersion(const char* symbol, void** function, unsigned, unsigned long long,
                                              cudaDriverEntryPointQueryResult* state) {
   if (!symbol || !function) return note(cudaErrorInvalidValue);
-  *function = nullptr;
-  if (state) *state = cudaDriverEntryPointSymbolNotFound;
+  *function = driver_function(symbol);
+  if (state) *state = *function ? cudaDriverEntryPointSuccess : cudaDriverEntryPointSymbolNotFound;
   return cudaSuccess;
 }
 }

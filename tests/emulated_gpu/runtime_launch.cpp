@@ -60,11 +60,13 @@ cudaError_t cudaLaunchKernel(const void* function, dim3 grid, dim3 block, void**
     if (shared_bytes > dynamic_shared_limit(kernel, attributes, state.shape)) return cudaErrorInvalidValue;
     if (!arguments && !attributes.parameter_sizes.empty()) return cudaErrorInvalidValue;
     Launch launch{nullptr, kernel.name, {grid.x, grid.y, grid.z}, {block.x, block.y, block.z}, shared_bytes, laid_out(attributes, arguments)};
-    return enqueue(*stream, [&state, launch = std::move(launch), code = kernel.code] {
+    Shape shape = state.shape;
+    if (stream->multiprocessors > 0) shape.multiprocessors = stream->multiprocessors;
+    return enqueue(*stream, [&state, launch = std::move(launch), code = kernel.code, shape] {
       const std::lock_guard lock(code->mutex());
       Launch now = launch;
       now.program = code->program();
-      return std::make_unique<Run>(std::move(now), state.shape, state.schedule, state.memory);
+      return std::make_unique<Run>(std::move(now), shape, state.schedule, state.memory);
     });
   });
 }

@@ -478,6 +478,32 @@ TEST(EmulatedGraph, LetsOtherThreadsBe) {
   EXPECT_CUDA(cudaGraphDestroy(graph));
 }
 
+// ---- the device ---------------------------------------------------------------------------------------------------------------
+
+TEST(EmulatedDevice, SaysThatItIsNoGpu) {
+  cudaDeviceProp properties;
+  ASSERT_CUDA(cudaGetDeviceProperties(&properties, 0));
+  EXPECT_STREQ(properties.name, "Emulated GPU");
+  EXPECT_EQ(properties.major * 10 + properties.minor, 90);
+  int multiprocessors = 0;
+  ASSERT_CUDA(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, 0));
+  EXPECT_EQ(multiprocessors, properties.multiProcessorCount);
+  EXPECT_EQ(cudaGetDeviceProperties(&properties, 1), cudaErrorInvalidDevice);
+  cudaGetLastError();
+}
+
+TEST(EmulatedDevice, HasOfTheDriverGreenContextsAlone) {
+  const auto state_of = [](const char* name) {
+    void* function = nullptr;
+    auto state = cudaDriverEntryPointVersionNotSufficent;
+    EXPECT_CUDA(cudaGetDriverEntryPointByVersion(name, &function, 12040, cudaEnableDefault, &state));
+    EXPECT_EQ(function != nullptr, state == cudaDriverEntryPointSuccess);
+    return state;
+  };
+  EXPECT_EQ(state_of("cuGreenCtxCreate"), cudaDriverEntryPointSuccess);
+  EXPECT_EQ(state_of("cuMemAlloc"), cudaDriverEntryPointSymbolNotFound);
+}
+
 // ---- what ends everything -----------------------------------------------------------------------------------------------------
 
 /// In a program of its own: prints the errors that follow each other once the device is lost.

@@ -39,6 +39,7 @@ struct CUstream_st {
   bool legacy = false;
   bool blocking = true;  ///< waits for the legacy default stream and makes it wait
   int priority = 0;
+  int multiprocessors = 0;  ///< of the green context; 0: all
   detbench::emulated::TaskPointer tail{};          ///< the last thing that was enqueued
   detbench::emulated::CapturePointer capture{};
   std::vector<std::size_t> frontier{};             ///< nodes that the next captured one comes after
