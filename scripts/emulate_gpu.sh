@@ -65,7 +65,11 @@ trap 'rm -rf -- "$work"' EXIT
 trap 'touch "$work/stop"' TERM INT HUP
 
 # The programs of the device tests, or those that were named.
-"$detbench_root/scripts/device_tests.sh" >"$work/all" || fail 3 "the device tests cannot be listed"
+if [[ -e "$from/device_tests.txt" ]]; then
+  cp -- "$from/device_tests.txt" "$work/all"
+else
+  "$detbench_root/scripts/device_tests.sh" >"$work/all" || fail 3 "the device tests cannot be listed"
+fi
 program_list="$work/device_tests"
 if ((${#wanted[@]} == 0)); then
   cp -- "$work/all" "$program_list"
