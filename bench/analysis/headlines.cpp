@@ -94,7 +94,25 @@ std::string band_words(const ComparisonView& view) {
   return band ? fmt::format("A/A band {:.3f} to {:.3f}", band->low, band->high) : std::string("no A/A band");
 }
 
-std::string ratio_words(const Interval& ratio) { return fmt::format("{:.3f}x (95 %: {:.3f} to {:.3f})", ratio.middle, ratio.low, ratio.high); }
+/// Three digits behind the point; of large ones three digits in all.
+std::string digits(double ratio) { return ratio < 10 ? fmt::format("{:.3f}", ratio) : fmt::format("{:.3g}", ratio); }
+
+std::string ratio_words(const Interval& ratio) {
+  return fmt::format("{}x (95 %: {} to {})", digits(ratio.middle), digits(ratio.low), digits(ratio.high));
+}
+
+/// The machine, and the libraries whose choice of algorithms a policy makes.
+std::string machine_words(const ResultFile& file) {
+  std::string text = machine_label(file);
+  const auto libraries = file.manifest.find("libraries");
+  if (libraries == file.manifest.end() || !libraries->is_object()) return text;
+  for (const char* name : {"cudnn", "cublas", "onednn"}) {
+    const auto version = libraries->find(name);
+    const bool of_backend = (file.backend == "cuda") == (std::string_view(name) != "onednn");
+    if (of_backend && version != libraries->end() && version->is_string() && *version != "absent") text += fmt::format(", {} {}", name, version->get<std::string>());
+  }
+  return text;
+}
 
 std::string verdict_words(TimingVerdict verdict, const ComparisonView& view) {
   if (view.busy) return "ambiguous: busy machine";
@@ -136,8 +154,8 @@ std::string demand_words(const Headline& headline, Demand demand) {
   if (!price.chosen) return fmt::format("{}: {}", what, price.why_not);
   const auto policy = plain_policy(*price.chosen);
   if (price.chosen == price.fastest) return what + " costs nothing here: the fastest policy showed none";
-  const auto ratio = price.interval ? ratio_words(*price.interval) : fmt::format("{:.3f}x (too few blocks for an interval)", *price.ratio);
-  return fmt::format("{} costs {}, {}, with policy {}", what, ratio, verdict_words(price.verdict, view), policy);
+  const auto ratio = price.interval ? ratio_words(*price.interval) : digits(*price.ratio) + "x (too few blocks for an interval)";
+  return fmt::format("{} costs {}, {}, with policy \"{}\"", what, ratio, verdict_words(price.verdict, view), policy);
 }
 
 bool partition_was_tested(const ComparisonView& view) {
@@ -169,8 +187,7 @@ std::vector<Headline> make_headlines(const std::vector<ComparisonView>& views) {
     for (const auto& [record, setting] : settings) {
       Headline h;
       h.view = std::make_shared<ComparisonView>(narrowed(view, [&, s = &setting](const ArmView& arm) { return setting_of(arm) == *s; }));
-      const auto libraries = library_label(*view.file);
-      h.machine = machine_label(*view.file) + (libraries.empty() ? "" : ", " + libraries);
+      h.machine = machine_words(*view.file);
       h.phase = is_train_step(view) ? "train step" : "inference";
       const auto name_at = view.op.find('_', is_train_step(view) ? std::string("train_").size() : 0);
       h.network = name_at == std::string::npos ? view.op : view.op.substr(name_at + 1);
@@ -204,8 +221,9 @@ std::string bits_in_words(const Record& record) {
   const bool none_can_show = !cannot_show(record).empty();
   std::string different, same, unknown;
   for (const auto& scope : record.agreement) {
+    // n counts runs where samples are drawn, and configurations where each is prepared anew and run more than once.
     std::uint32_t differing = 0;
-    for (const auto& stage : scope.stages) differing += stage.differing_runs;
+    for (const auto& stage : scope.stages) differing += is_sampling(scope.scope) ? stage.differing_runs : stage.differing_runs > 0;
     switch (scope.verdict) {
       case ScopeVerdict::differs:
         different += fmt::format("{}{} of {} ({} distinct)", different.empty() ? "" : ", ", differing, counted(scope.runs, scope.scope), scope.distinct);
@@ -234,7 +252,7 @@ std::string sentence(const Headline& h) {
     return text + ".";
   }
   const auto& cost = *std::find_if(h.costs.begin(), h.costs.end(), [&](const auto& c) { return c.arm == h.fastest; });
-  std::string text = fmt::format("{}policy {} is the fastest with {} (median of {} blocks; {}), {}; {}", on, cost.policy, milliseconds(h.fastest->time->median_s),
+  std::string text = fmt::format("{}the fastest policy is \"{}\" with {} (median of {} blocks; {}), {}; {}", on, cost.policy, milliseconds(h.fastest->time->median_s),
                                  h.fastest->time->used, band_words(*h.view), cost.bits, demand_words(h, Demand::run_to_run));
   if (partition_was_tested(*h.view)) text += "; " + demand_words(h, Demand::partition);
   return text + ".";

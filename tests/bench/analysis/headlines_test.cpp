@@ -30,7 +30,7 @@ class Networks : public ::testing::Test {
   Networks() : files_(1) {
     auto& file = files_[0];
     file.backend = "cuda";
-    file.manifest = {{"gpu", {{"name", "synthetic GPU"}}}, {"driver", "1.2"}, {"libraries", {{"cudnn", "9.9.9"}}}};
+    file.manifest = {{"gpu", {{"name", "synthetic GPU"}}}, {"driver", "1.2"}, {"libraries", {{"cudnn", "9.9.9"}, {"cublas", "absent"}, {"onednn", "2.6"}}}};
     ComparisonInfo info;
     info.problem = step;
     info.suite = "train_step";
@@ -81,10 +81,10 @@ TEST_F(Networks, sayWhatNoDifferenceCosts) {
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].title(), "train step of mobilenet_v2 (alpha 0.35, 96 px, batch 8, 1000 classes; bf16 mixed; by launches)");
   const auto text = sentence(found[0]);
-  EXPECT_THAT(text, HasSubstr("on synthetic GPU, driver 1.2, cudnn 9.9.9: policy fastest is the fastest with 1002 ms (median of 10 blocks; A/A band "));
+  EXPECT_THAT(text, HasSubstr("on synthetic GPU, driver 1.2, cudnn 9.9.9: the fastest policy is \"fastest\" with 1002 ms (median of 10 blocks; A/A band "));
   EXPECT_THAT(text, HasSubstr("bits differ in 7 of 10 repeats (4 distinct)"));
   EXPECT_THAT(text, HasSubstr("no difference run to run costs 1.2"));
-  EXPECT_THAT(text, HasSubstr("slower, with policy fastest_observed:run_to_run."));
+  EXPECT_THAT(text, HasSubstr("slower, with policy \"fastest_observed:run_to_run\"."));
   EXPECT_THAT(text, Not(HasSubstr("partition"))) << "a scope that nobody probed has no price";
   ASSERT_EQ(found[0].costs.size(), 3u);
   EXPECT_NEAR(found[0].costs[1].to_fastest->middle, 1.25, 0.01);
@@ -155,7 +155,17 @@ TEST(Bits, areSaidWithTheirRuns) {
   auto already = scope(Scope::load, ScopeVerdict::already_differs, 30, 30, 5);
   r.agreement = {scope(Scope::repeat, other, 10, 9, 5), untested, already, scope(Scope::batch, ScopeVerdict::not_applicable, 0)};
   EXPECT_EQ(bits_in_words(r), "bits differ in 9 of 10 repeats (5 distinct), 30 of 30 runs under load (as in repeat); process untested");
-  for (const char* word : {"deterministic"}) EXPECT_THAT(bits_in_words(r), Not(HasSubstr(word)));
+  EXPECT_THAT(bits_in_words(r), Not(HasSubstr("deterministic")));
+}
+
+// A configuration is run more than once; it counts once.
+TEST(Bits, countConfigurationsAndNotTheirRuns) {
+  Record r;
+  auto partition = scope(Scope::partition, other, 3, 2, 2);
+  partition.stages.push_back({.name = "threads=3", .runs = 2, .differing_runs = 0, .distinct = {}, .unavailable = ""});
+  partition.stages.push_back({.name = "threads=4", .runs = 2, .differing_runs = 1, .distinct = {}, .unavailable = ""});
+  r.agreement = {partition};
+  EXPECT_EQ(bits_in_words(r), "bits differ in 2 of 3 partitions (2 distinct)");
 }
 
 TEST(Headlines, ofNothingSaySo) { EXPECT_THAT(headlines_markdown({}), HasSubstr("No data")); }
