@@ -55,6 +55,7 @@ struct Schedule {
   Order order = Order::in_order;
   std::uint64_t seed = 0;
   int quantum = 200;  ///< warp instructions until another warp has its turn; random draws 1 ... 2 * quantum
+  bool check_races = true;  ///< Fault::race where two warps touch shared memory without a barrier between
 };
 
 /// A module placed in memory: its variables have addresses, its kernels are compiled to the machine's own form when first launched.
