@@ -4,9 +4,10 @@
 # Usage: scripts/publish.sh [--dry-run] [--machine NAME] [--charts NAME,NAME] [--program FILE] RESULT...
 #
 #   scripts/publish.sh results/local/first                 one run
-#   scripts/publish.sh --dry-run gpu/sweep/*/run           checks all phases of a GPU's sweep and says what would be written
+#   scripts/publish.sh --dry-run gpu                       checks all phases of an unpacked gpu_check and says what would be written
 #
-# RESULT is a folder of `detbench run` or a result file; all of one call are of one machine. Refused, in one line: what
+# RESULT is a folder of `detbench run`, a result file, or a folder in which what scripts/gpu_check.sh packed was unpacked, whose
+# phases are taken unless another has taken them over; all of one call are of one machine. Refused, in one line: what
 # scripts/validate_results.py refuses; results from a changed checkout, from an emulated GPU, without controls or with a
 # negative control that differed; results of a commit that is not the one which docs/method.md's tables were made from,
 # unless nothing differs between both in kernels, models, bench and the build files; names of hosts, users or devices; more

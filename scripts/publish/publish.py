@@ -72,6 +72,27 @@ class Result:
         return sorted(self.path.parent.glob("policies/*.json"))
 
 
+def found_in(given):
+    """The results below a path: itself, or those of the phases of scripts/gpu_check.sh that no other phase has taken over."""
+    path = pathlib.Path(given)
+    if not (path / "sweep").is_dir():
+        return [Result(path)]
+    results = []
+    for run in sorted(path.glob("sweep/*/run")):
+        if not any((run / name).exists() for name in ("result.json", "result.json.gz")):
+            continue
+        status = run.parent / "status"
+        lines = status.read_text(encoding="utf-8").splitlines() if status.exists() else []
+        taken_over_by = next((line.partition("=")[2] for line in lines if line.startswith("taken_over_by=")), "")
+        if taken_over_by:
+            say(f"left out: {run}, which {taken_over_by} has taken over")
+        else:
+            results.append(Result(run))
+    if not results:
+        raise Refused(f"{path}: no phase of its sweep has a result")
+    return results
+
+
 def slug(text):
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
@@ -219,7 +240,7 @@ def program_path(given):
 
 def publish(options):
     program = program_path(options.program)
-    results = [Result(given) for given in options.results]
+    results = [result for given in options.results for result in found_in(given)]
     proved = instrument_commit(ROOT / "docs" / "method.md")
     for result in results:
         check_all(ROOT, result.path, result.text, result.json, proved)

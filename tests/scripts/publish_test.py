@@ -143,6 +143,23 @@ class Publish(unittest.TestCase):
         self.assertEqual((self.root / "README.md").read_text().count("published gpu: begin"), 1)
         self.assertEqual(list((self.root / "results/published").glob(".*")), [], "no drafts are left")
 
+    def test_takes_the_phases_of_a_sweep(self):
+        state = self.results / "state"
+        self.refused("no phase of its sweep has a result", self.empty(state / "sweep"))
+        for phase in ("first", "second"):
+            write(state / "sweep" / phase / "run" / "result.json", result([record(STEP, suite="train_step", notes={"phase": phase})], commit=self.commit, filter="suite:train_step"))
+        (state / "sweep" / "first" / "status").write_text("status=done\ntaken_over_by=sweep/second\n")
+        code, out, _ = self.run_on("--dry-run", state)
+        self.assertEqual(code, 0)
+        self.assertIn("which sweep/second has taken over", out)
+        self.assertIn("result-second.json.gz", out)
+        self.assertNotIn("result-first.json.gz", out)
+
+    @staticmethod
+    def empty(folder):
+        folder.mkdir(parents=True)
+        return folder.parent
+
     def test_a_cpu_has_its_own_block_and_folder(self):
         code, _, err = self.run_on(self.make(backend="cpu"))
         self.assertEqual((code, err), (0, ""))
