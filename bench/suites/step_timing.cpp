@@ -40,17 +40,18 @@ Result<StepTiming> time_train_step(const Registry& registry, const Problem& prob
 
   // From the beginning again: after many steps on one batch values drift, and denormals change speed.
   if (auto s = (*prepared)->reset(); !s) return tl::unexpected(s.error());
-  const auto timed_step = [&]() -> Result<double> {
+  const auto timed_steps = [&](std::uint32_t count) -> Result<double> {
     const auto before = Clock::now();
-    if (auto s = step->step(); !s) return tl::unexpected(s.error());
+    for (std::uint32_t i = 0; i < count; ++i)
+      if (auto s = step->step(); !s) return tl::unexpected(s.error());
     if (auto s = (*prepared)->wait(); !s) return tl::unexpected(s.error());
-    return seconds(Clock::now() - before);
+    return seconds(Clock::now() - before) / count;
   };
   for (std::uint32_t i = 0; i < settings.warm_up; ++i)
-    if (auto warm = timed_step(); !warm) return tl::unexpected(warm.error());
+    if (auto warm = timed_steps(1); !warm) return tl::unexpected(warm.error());
   const auto timing_begun = Clock::now();
   while (timing.step_s.size() < settings.steps) {
-    auto elapsed = timed_step();
+    auto elapsed = timed_steps(settings.group);
     if (!elapsed) return tl::unexpected(elapsed.error());
     timing.step_s.push_back(*elapsed);
     if (settings.seconds > 0 && timing.step_s.size() >= least_steps && seconds(Clock::now() - timing_begun) > settings.seconds) break;

@@ -15,7 +15,8 @@ namespace detbench {
 
 struct StepTimingSettings {
   std::uint32_t warm_up = 20;  ///< steps before the first timed one
-  std::uint32_t steps = 30;    ///< timed steps
+  std::uint32_t steps = 30;    ///< timed samples
+  std::uint32_t group = 1;     ///< steps per sample, enqueued one after the other and waited for once
   double seconds = 0;          ///< no more timed steps after this long, 5 at least; 0: no limit
   std::uint32_t profiled = 0;  ///< steps seen op by op afterwards; 0: none
 };
@@ -23,7 +24,7 @@ struct StepTimingSettings {
 struct StepTiming {
   std::string digest;           ///< of all outputs after the case's k steps from the beginning: losses, weights, slots, statistics
   int digest_steps = 0;         ///< k
-  std::vector<double> step_s;   ///< each timed step, in order
+  std::vector<double> step_s;   ///< each sample's time by its steps, in order
   double prepare_s = 0;         ///< planning, binding and filling
   std::uint64_t memory_bytes = 0;
   std::map<std::string, std::string> notes;  ///< of the plan: ops, reorders, fallbacks, arena

@@ -20,6 +20,7 @@ struct StepOptions {
 int time_step(const StepOptions& o) {
   if (o.threads < 0 || o.threads > 1024) return fail({"--threads " + std::to_string(o.threads) + " is out of range: 1 to 1024, or 0 for every core", Reason::Kind::invalid_input});
   if (o.timing.steps < 1) return fail({"--steps 0 times nothing; 1 or more do", Reason::Kind::invalid_input});
+  if (o.timing.group < 1) return fail({"--group 0 times nothing; 1 or more do", Reason::Kind::invalid_input});
   if (o.backend != "cpu" && o.backend != "cuda") return fail({"'" + o.backend + "' is no backend: cpu and cuda are", Reason::Kind::invalid_input});
   auto id = parse_case_id(o.id);
   if (!id) return fail(id.error());
@@ -39,6 +40,7 @@ int time_step(const StepOptions& o) {
   out["digest"] = timing->digest;
   out["digest_steps"] = timing->digest_steps;
   out["warm_up"] = o.timing.warm_up;
+  out["group"] = o.timing.group;
   out["step_s"] = timing->step_s;
   out["prepare_s"] = timing->prepare_s;
   out["memory_bytes"] = timing->memory_bytes;
@@ -60,8 +62,9 @@ Verb add_step_verb(CLI::App& program) {
   auto o = std::make_shared<StepOptions>();
   app->add_option("CASE", o->id, "id of a train step, policy included; @steps=k gives the k of the digest")->required();
   app->add_option("--warm-up", o->timing.warm_up, "steps before the first timed one")->capture_default_str();
-  app->add_option("--steps", o->timing.steps, "timed steps")->capture_default_str();
-  app->add_option("--seconds", o->timing.seconds, "no more timed steps after this long, 5 at least; 0: no limit")->capture_default_str();
+  app->add_option("--steps", o->timing.steps, "timed samples")->capture_default_str();
+  app->add_option("--group", o->timing.group, "steps per sample, waited for once at its end; the sample is their mean")->capture_default_str();
+  app->add_option("--seconds", o->timing.seconds, "no more samples after this long, 5 at least; 0: no limit")->capture_default_str();
   app->add_option("--profile-steps", o->timing.profiled, "steps seen op by op afterwards")->capture_default_str();
   app->add_option("--selections", o->selections, "folder of policy files, for policies made from measurements");
   app->add_option("--threads", o->threads, "CPU threads; 0: every core")->capture_default_str();
