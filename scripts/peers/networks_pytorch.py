@@ -1,22 +1,19 @@
-"""MobileNetV2 and EfficientNet-B0 for PyTorch as Keras defines them: the same widths, TensorFlow's SAME padding (one-sided
-where a stride-2 layer meets an even size), Keras's epsilon and momentum of batch norm, dropout and drop-connect rates."""
+"""The networks of networks.py for PyTorch: TensorFlow's SAME padding (one-sided where a stride-2 layer meets an even size),
+Keras's epsilon and momentum of batch norm, dropout and drop-connect rates."""
 
+import networks
 import torch
 from torch import nn
 from torch.nn import functional
 
-
-def make_divisible(value, divisor=8):
-    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * value else rounded
+activations = {"relu6": nn.ReLU6, "swish": nn.SiLU}
 
 
 class SameConvolution(nn.Conv2d):
     """Padding as TensorFlow's SAME. Equal pads are given to the convolution itself, unequal ones need an op before it."""
 
     def __init__(self, c_in, c_out, kernel, stride, size, groups=1, bias=False):
-        total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
-        before, after = total // 2, total - total // 2
+        before, after = networks.same_pads(size, kernel, stride)
         super().__init__(c_in, c_out, kernel, stride, padding=before if before == after else 0, groups=groups, bias=bias)
         self.unequal = None if before == after else (before, after, before, after)
 
@@ -52,21 +49,18 @@ class SqueezeExcite(nn.Module):
 
 
 class Block(nn.Module):
-    """Expand, depthwise, squeeze-excite where there is one, project; the input is added where the shapes allow."""
-
-    def __init__(self, c_in, c_out, kernel, stride, expansion, size, normalize, activation, squeezed=0, drop=0.0):
+    def __init__(self, block, normalize, activation):
         super().__init__()
-        middle = c_in * expansion
         layers = []
-        if expansion != 1:
-            layers += [SameConvolution(c_in, middle, 1, 1, size), normalize(middle), activation()]
-        layers += [SameConvolution(middle, middle, kernel, stride, size, groups=middle), normalize(middle), activation()]
-        if squeezed:
-            layers.append(SqueezeExcite(middle, squeezed))
-        layers += [nn.Conv2d(middle, c_out, 1, bias=False), normalize(c_out)]
-        self.adds = stride == 1 and c_in == c_out
-        if self.adds and drop > 0:
-            layers.append(DropConnect(drop))
+        if block.expansion != 1:
+            layers += [nn.Conv2d(block.c_in, block.middle, 1, bias=False), normalize(block.middle), activation()]
+        layers += [SameConvolution(block.middle, block.middle, block.kernel, block.stride, block.size, groups=block.middle), normalize(block.middle), activation()]
+        if block.squeezed:
+            layers.append(SqueezeExcite(block.middle, block.squeezed))
+        layers += [nn.Conv2d(block.middle, block.c_out, 1, bias=False), normalize(block.c_out)]
+        if block.drop > 0:
+            layers.append(DropConnect(block.drop))
+        self.adds = block.adds
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x):
@@ -75,14 +69,21 @@ class Block(nn.Module):
 
 
 class Network(nn.Module):
-    def __init__(self, stem, blocks, head_in, head, size, classes, normalize, activation, dropout, rescale):
+    def __init__(self, network):
         super().__init__()
-        self.rescale = rescale
+        self.rescale = network.rescale
+        activation = activations[network.activation]
+
+        def normalize(channels):
+            return nn.BatchNorm2d(channels, eps=network.epsilon, momentum=round(1 - network.momentum, 12))
+
         self.features = nn.Sequential(
-            stem, normalize(stem.out_channels), activation(), *blocks, nn.Conv2d(head_in, head, 1, bias=False), normalize(head), activation()
-        )
-        self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Linear(head, classes)
+            SameConvolution(3, network.stem, 3, 2, network.pixels), normalize(network.stem), activation(),
+            *(Block(block, normalize, activation) for block in network.blocks),
+            nn.Conv2d(network.blocks[-1].c_out, network.head, 1, bias=False), normalize(network.head), activation(),
+        )  # fmt: skip
+        self.dropout = nn.Dropout(network.dropout)
+        self.classifier = nn.Linear(network.head, network.classes)
         for module in self.modules():
             if isinstance(module, (nn.Conv2d, nn.Linear)):
                 nn.init.xavier_uniform_(module.weight)
@@ -96,47 +97,5 @@ class Network(nn.Module):
         return self.classifier(self.dropout(x))
 
 
-def mobilenet_v2(alpha, pixels, classes):
-    def normalize(channels):
-        return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.001)
-
-    channels = make_divisible(32 * alpha)
-    stem = SameConvolution(3, channels, 3, 2, pixels)
-    size = -(-pixels // 2)
-    blocks = []
-    for expansion, filters, repeats, first in [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)]:
-        width = make_divisible(int(filters * alpha))
-        for repeat in range(repeats):
-            stride = first if repeat == 0 else 1
-            blocks.append(Block(channels, width, 3, stride, expansion, size, normalize, nn.ReLU6))
-            channels, size = width, -(-size // stride)
-    head = make_divisible(1280 * alpha) if alpha > 1 else 1280
-    return Network(stem, blocks, channels, head, size, classes, normalize, nn.ReLU6, 0.0, rescale=False)
-
-
-def efficientnet_b0(pixels, classes):
-    def normalize(channels):
-        return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
-
-    stem = SameConvolution(3, 32, 3, 2, pixels)
-    channels, size = 32, -(-pixels // 2)
-    stages = [(3, 1, 16, 1, 1), (3, 2, 24, 2, 6), (5, 2, 40, 2, 6), (3, 3, 80, 2, 6), (5, 3, 112, 1, 6), (5, 4, 192, 2, 6), (3, 1, 320, 1, 6)]
-    total = sum(repeats for _, repeats, _, _, _ in stages)
-    blocks = []
-    for kernel, repeats, filters, first, expansion in stages:
-        for repeat in range(repeats):
-            stride = first if repeat == 0 else 1
-            squeezed = max(1, int(channels * 0.25))
-            blocks.append(
-                Block(channels, filters, kernel, stride, expansion, size, normalize, nn.SiLU, squeezed, 0.2 * len(blocks) / total)
-            )
-            channels, size = filters, -(-size // stride)
-    return Network(stem, blocks, channels, 1280, size, classes, normalize, nn.SiLU, 0.2, rescale=True)
-
-
 def make_network(model, pixels, classes):
-    if model.startswith("mobilenet_v2_alpha"):
-        return mobilenet_v2(float(model.removeprefix("mobilenet_v2_alpha")), pixels, classes)
-    if model == "efficientnet_b0":
-        return efficientnet_b0(pixels, classes)
-    raise ValueError(f"no network '{model}' here: mobilenet_v2_alpha<number> and efficientnet_b0 are")
+    return Network(networks.describe(model, pixels, classes))

@@ -3,8 +3,15 @@ timed steps, one line of JSON as the answer."""
 
 import hashlib
 import json
+import math
+import statistics
 import sys
 import time
+import traceback
+
+# 512 products of 1 and 1 + 2^-12: exact in f32, 512 where factors were rounded to TF32 or bf16, which keep 10 and 7 bits.
+probe_terms = 512
+probe_factor = 1 + 2**-12
 
 
 def images_and_labels(order):
@@ -30,10 +37,21 @@ def answer(**fields):
     print("\n" + json.dumps(fields), flush=True)
 
 
-def run(order, step, weights, finish=lambda: None):
+def require_f32(arm, **sums):
+    """Ends the arm where it was to compute in strict f32 and a probe's sum of products (see above) shows rounded factors.
+    A quarter of the difference is left to transforms that are not exact, like Winograd's."""
+    for what, value in sums.items():
+        if abs(value - probe_terms * probe_factor) > probe_terms * (probe_factor - 1) / 4:
+            raise RuntimeError(f"{arm} is to compute in f32, and its {what} rounds factors: {probe_terms} products of 1 and 1 + 2^-12 gave {value!r}")
+
+
+def run(order, step, weights, *, finish=lambda: None, loss=lambda: 0.0, prepare=lambda: None):
     """`step()` trains on the batch once and may return before that is done, `finish()` waits for it; `weights()` gives
-    every weight and statistic as numpy arrays. The steps that give the digest are the first ones after the fixed seeds."""
+    every weight and statistic as numpy arrays, `loss()` the last one; `prepare()` is what comes before the first step and
+    leaves no trace in the weights. The steps that give the digest are the first ones after the fixed seeds. A timed sample is
+    order["group"] steps and one wait, divided by their number."""
     begun = time.perf_counter()
+    prepare()
     step()
     finish()
     prepared_s = time.perf_counter() - begun
@@ -48,13 +66,19 @@ def run(order, step, weights, finish=lambda: None):
     timing = time.perf_counter()
     while len(step_s) < order["steps"]:
         before = time.perf_counter()
-        step()
+        for _ in range(order["group"]):
+            step()
         finish()
-        step_s.append(time.perf_counter() - before)
+        step_s.append((time.perf_counter() - before) / order["group"])
         # A slow step gets fewer samples, never fewer than five.
         if order["seconds"] and len(step_s) >= 5 and time.perf_counter() - timing > order["seconds"]:
             break
-    return {"digest": bits, "digest_steps": order["digest_steps"], "step_s": step_s, "prepare_s": prepared_s}
+    last = float(loss())
+    if not math.isfinite(last):
+        raise RuntimeError(f"the loss is {last} after {max(order['warm_up'], order['digest_steps']) + len(step_s) * order['group']} steps")
+    # The first step holds plans, autotuning and compilers; what a later one takes is subtracted.
+    compile_s = max(0.0, prepared_s - statistics.median(step_s))
+    return {"digest": bits, "digest_steps": order["digest_steps"], "step_s": step_s, "prepare_s": prepared_s, "compile_s": compile_s, "loss": last}
 
 
 def main(serve):
@@ -62,7 +86,12 @@ def main(serve):
     order = json.loads(sys.argv[1])
     try:
         answer(**serve(order))
-    except ImportError as error:
-        answer(unsupported=f"{error}")
-    except NotImplementedError as error:
-        answer(unsupported=f"{error}")
+    except (ImportError, NotImplementedError) as error:
+        answer(unsupported=first_line(error))
+    except Exception as error:  # noqa: BLE001: whatever it is, it costs this arm alone
+        traceback.print_exc()
+        answer(failed=f"{type(error).__name__}: {first_line(error)}")
+
+
+def first_line(error):
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:300]
