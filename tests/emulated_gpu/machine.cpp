@@ -69,6 +69,9 @@ struct Run::State {
       throw Fault(Fault::Kind::illegal_instruction, grid.code->kernel + ": too much shared memory for a block");
     }
     for (int slot = shape.multiprocessors * shape.blocks_per_multiprocessor; slot > 0; --slot) free_slots.push_back(static_cast<std::uint32_t>(slot - 1));
+    // Which multiprocessor a block comes to is the scheduler's affair.
+    if (schedule.order == Schedule::Order::reversed) std::ranges::reverse(free_slots);
+    if (schedule.order == Schedule::Order::random) std::ranges::shuffle(free_slots, grid.random);
     grid.last_hit.resize(grid.code->memory_instructions);
   }
 
