@@ -2,6 +2,7 @@
 // where there is no CUDA backend. Every test is bounded in time.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <chrono>
 #include <set>
 #include <thread>
@@ -111,11 +112,14 @@ TEST_F(CudaScopesTest, GreenContextsHaveTheSizeAskedForAndKeepToIt) {
     // Memory is the primary context's, so both may use it.
     const auto buffer = *(*part)->allocate(1000);
     ASSERT_TRUE((*part)->poison(buffer->region(), Poison::random, 1, *stream));
+    ASSERT_TRUE(stream->wait());  // the device's own stream does not wait for this one
     EXPECT_EQ(read(**part, *stream, buffer->region()), read(*device_, *stream_, buffer->region()));
   }
   const auto whole = (*ScheduleRecorder::make(*device_, *stream_, 16 * limits.count))->record();
   ASSERT_TRUE(whole);
-  EXPECT_GT(std::set<std::uint32_t>(whole->multiprocessor.begin(), whole->multiprocessor.end()).size(), static_cast<std::size_t>(sizes[0] + 10));
+  // More than the first part, which is half of it, and what a driver may add to a part.
+  EXPECT_GT(std::set<std::uint32_t>(whole->multiprocessor.begin(), whole->multiprocessor.end()).size(),
+            static_cast<std::size_t>(sizes[0] + std::min(10, limits.count / 4)));
 }
 
 TEST_F(CudaScopesTest, RefusesWhatTheGpuDoesNotHave) {
