@@ -55,9 +55,10 @@ __device__ float chain(float value) {
   return value;
 }
 
-/// A few microseconds of work of one block. `count` counts rounds, so that no two are alike.
+/// A few microseconds of work of one block. `count` counts rounds, so that no two are alike. Threads write `shared` over each
+/// other: volatile, because the compiler may take plain accesses that race for ones that never happen.
 template <GpuLoadKind kind>
-__device__ void work_once(const LoadArguments& a, std::uint32_t count, float* shared, float& value) {
+__device__ void work_once(const LoadArguments& a, std::uint32_t count, volatile float* shared, float& value) {
   const std::uint32_t thread = blockIdx.x * blockDim.x + threadIdx.x;
   const std::uint32_t random = scatter(a.seed ^ scatter(thread + 0x9e3779b9u * count));
   if constexpr (kind == GpuLoadKind::spinners) {
