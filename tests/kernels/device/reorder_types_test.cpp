@@ -20,7 +20,8 @@ TensorSpec activation(DataType type, const Shape& shape, const char* layout) { r
 
 testing::PlanRun reorder_run(const TensorSpec& from, const TensorSpec& to) {
   testing::PlanRun run{[=](Device& device) { return plan_own_reorder(from, to, device); }, {}};
-  run.inputs = {testing::filled_bytes(from, {FillSpec::Kind::wide, 1, "x", 1.0, 8, 1.0})};
+  const bool bytes = from.type == DataType::u8;
+  run.inputs = {testing::filled_bytes(from, {bytes ? FillSpec::Kind::index : FillSpec::Kind::wide, 1, "x", 1.0, bytes ? 256 : 8, 1.0})};
   return run;
 }
 
