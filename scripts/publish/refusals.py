@@ -89,11 +89,16 @@ def warnings_of(path, result):
     return said
 
 
-def instrument_commit(page):
-    """The commit that docs/method.md's tables were made from; the tables are whole and every row of them holds."""
+def has_gpu_tables(page):
+    """Whether a GPU has proved the instrument: something stands between the markers."""
+    return "<!-- gpu timing table: begin -->\n<!-- gpu timing table: end -->" not in page.read_text(encoding="utf-8")
+
+
+def instrument_commit(page, prefix=""):
+    """The commit that docs/method.md's tables were made from; the tables are whole and every row of them holds. Prefix "gpu " for those of a GPU."""
     text = page.read_text(encoding="utf-8")
     commits = set()
-    for name in TABLES:
+    for name in (prefix + table for table in TABLES):
         block = re.search(rf"<!-- {name} table: begin -->\n(.*?)<!-- {name} table: end -->", text, re.DOTALL)
         made = re.search(r"from commit (\S+)( with local changes)? on ", block.group(1)) if block else None
         if not made or "\n| " not in block.group(1):

@@ -44,6 +44,10 @@ Made by `scripts/prove_instrument.sh` from commit {commit} on 2026-11-22: x.
 | --- | --- |
 | real | yes |
 <!-- timing table: end -->
+<!-- gpu detection table: begin -->
+<!-- gpu detection table: end -->
+<!-- gpu timing table: begin -->
+<!-- gpu timing table: end -->
 """
 # Writes a report as detbench does: one chart with data, one without, the headlines, the tables.
 DETBENCH = """#!/usr/bin/env python3
@@ -192,6 +196,7 @@ class Publish(unittest.TestCase):
         self.assertEqual(code, 0)
         self.assertIn("warning: ", out)
         self.assertIn("contended_atomics was not caught", out)
+        self.assertIn("has no tables made on a GPU", out)
         self.assertIn("was interrupted", out)
 
     def test_holds_the_commit_against_the_tables(self):
@@ -204,6 +209,12 @@ class Publish(unittest.TestCase):
         self.refused("does not hold", folder)
         self.prove(self.commit[:12], lambda text: text.replace("timing table: begin", "timing: begin"))
         self.refused("has no timing table", folder)
+        # Where a GPU has proved the instrument too, that counts for its results.
+        made = "Made from commit {} on x.\n\n| a | holds |\n| --- | --- |\n| b | {} |\n"
+        for commit, cell, words in (("b" * 12, "yes", "is not in this repository"), (self.commit[:12], "NO", "does not hold")):
+            block = made.format(commit, cell)
+            self.prove(self.commit[:12], lambda text: text.replace("gpu detection table: begin -->\n", "gpu detection table: begin -->\n" + block).replace("gpu timing table: begin -->\n", "gpu timing table: begin -->\n" + block))
+            self.refused(words, folder)
         # Another commit that measures the same is as good; one that does not is refused.
         self.prove(self.commit[:12])
         (self.root / "notes.txt").write_text("2")

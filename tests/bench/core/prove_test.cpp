@@ -25,6 +25,37 @@ TEST(Proof, RealSpinsAreComparedOnWhateverMachineThisIs) {
   EXPECT_GT(row.found[2], 0.0) << timing_table({row});
 }
 
+// On the CPU, so that the very path that a GPU takes is tried everywhere.
+TEST(Proof, ADeviceIsProvedThroughItsOwnMemoryAndClock) {
+  const auto make = [](const DeviceConfiguration& configuration) { return make_cpu_device(configuration); };
+  const auto rows = prove_device_detection(DeviceKind::cpu, make, 0.03);
+  ASSERT_TRUE(rows) << rows.error().text;
+  EXPECT_TRUE(std::all_of(rows->begin(), rows->end(), [](const auto& row) { return row.holds(); })) << detection_table(*rows);
+  EXPECT_TRUE(std::any_of(rows->begin(), rows->end(), [](const auto& row) { return row.scope == "load" && row.expected == 1; }));
+  EXPECT_TRUE(std::any_of(rows->begin(), rows->end(), [](const auto& row) { return row.scope == "batch" && row.expected == 0; }));
+  const auto row = prove_device_timing("copies", make, 1 << 18, 3);
+  ASSERT_TRUE(row) << row.error().text;
+  EXPECT_EQ(row->pairs, 3u);
+}
+
+TEST(Proof, AGpuIsProvedWhereThereIsOne) {
+  if (const auto device = make_cuda_device(); !device) GTEST_SKIP() << device.error().text;
+  const auto make = [](const DeviceConfiguration& configuration) { return make_cuda_device(configuration); };
+  const auto rows = prove_device_detection(DeviceKind::cuda, make, 0.1);
+  ASSERT_TRUE(rows) << rows.error().text;
+  EXPECT_TRUE(std::all_of(rows->begin(), rows->end(), [](const auto& row) { return row.holds(); })) << detection_table(*rows);
+  const auto row = prove_device_timing("copies", make, std::int64_t{64} << 20, 50);
+  ASSERT_TRUE(row) << row.error().text;
+  EXPECT_EQ(row->pairs, 50u);
+  EXPECT_GT(row->found[2], 0.0) << timing_table({*row});
+}
+
+TEST(Proof, WithoutADeviceThereIsAReason) {
+  const auto none = [](const DeviceConfiguration&) -> Result<std::unique_ptr<Device>> { return unsupported("no such device"); };
+  EXPECT_EQ(prove_device_detection(DeviceKind::cuda, none, 0.1).error().text, "no such device");
+  EXPECT_EQ(prove_device_timing("copies", none, 1 << 20, 5).error().text, "no such device");
+}
+
 TEST(Proof, ARowThatDoesNotHoldSaysSo) {
   EXPECT_FALSE((DetectionRow{"repeat", "x", "10 runs", 100, 40, 0.65}.holds()));
   EXPECT_TRUE((DetectionRow{"repeat", "x", "10 runs", 100, 62, 0.65}.holds()));

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "bench/core/probe.hpp"
+
 namespace detbench {
 
 /// One kind of planted difference, tried many times.
@@ -24,10 +26,14 @@ struct DetectionRow {
 /// `scale`: trials as a multiple of the published ones; a few are always made.
 std::vector<DetectionRow> prove_detection(double scale);
 
-/// Pairs of fresh processes of `program`, each of which prints the digest of one run.
-DetectionRow prove_process_scope(const std::string& program, double scale);
+/// Pairs of fresh processes of `program`, each of which prints the digest of one run on a device of this kind.
+DetectionRow prove_process_scope(const std::string& program, double scale, DeviceKind kind = DeviceKind::cpu);
 /// What such a process does: prints one digest of the control address_order. Returns the exit code.
-int print_process_digest();
+int print_process_digest(DeviceKind kind = DeviceKind::cpu);
+
+/// The same on a device that is really there, with its own memory, digests, stressors and configurations: planted copies of wrong
+/// elements, the controls that belong to its kind, and alarms where nothing can differ. A reason where the device cannot be made.
+Result<std::vector<DetectionRow>> prove_device_detection(DeviceKind kind, const MakeDevice& make_device, double scale);
 
 /// One kind of noise: comparisons of six arms, a base, its twin, an equal one, and three that are slower by 1, 3 and 10 %.
 struct TimingRow {
@@ -51,6 +57,10 @@ struct TimingRow {
 std::vector<TimingRow> prove_simulated_timing(double scale);
 /// Spins of known length, really timed by time_sample().
 TimingRow prove_real_timing(const std::string& noise, double scale);
+
+/// Copies of `bytes` bytes and of 1, 3 and 10 % more, timed as every op on that device is: on a GPU behind the launch gate, by events,
+/// each run cold. A reason where the device cannot be made or has not the memory.
+Result<TimingRow> prove_device_timing(const std::string& noise, const MakeDevice& make_device, std::int64_t bytes, std::uint32_t pairs);
 
 /// Markdown tables with a line of counts below.
 std::string detection_table(const std::vector<DetectionRow>& rows);

@@ -3,69 +3,14 @@
 #include <functional>
 #include <numbers>
 
-#include "bench/core/random.hpp"
-#include "bench/core/schedule.hpp"
-#include "bench/core/statistics.hpp"
-#include "bench/core/timing.hpp"
 #include "tests/bench/core/fakes.hpp"
-#include "tests/bench/core/prove/proof.hpp"
+#include "tests/bench/core/prove/judge.hpp"
 
 namespace detbench {
+
+using namespace proof;
+
 namespace {
-
-constexpr double slowdowns[] = {1.01, 1.03, 1.10};
-/// base, twin, equal, and the three slowdowns.
-constexpr double factors[] = {1, 1, 1, slowdowns[0], slowdowns[1], slowdowns[2]};
-constexpr std::uint32_t arms = std::size(factors);
-
-Interval moved(const Interval& interval, double factor) {
-  return {interval.low * factor, interval.middle * factor, interval.high * factor};
-}
-bool holds_value(const Interval& interval, double value) { return interval.low <= value && value <= interval.high; }
-
-/// Judges comparisons one by one, as the instrument does: reporting half, paired by block, against the band.
-class Judge {
- public:
-  explicit Judge(TimingRow& row) : row_(row) {}
-  void add(const std::vector<Sample> (&samples)[arms], std::uint64_t seed) {
-    std::vector<Sample> reporting[arms];
-    bool busy = false;
-    for (std::uint32_t arm = 0; arm < arms; ++arm) {
-      reporting[arm] = samples_of(samples[arm], Half::reporting, row_.blocks, seed);
-      busy = busy || is_busy(samples[arm]);
-    }
-    const auto band = paired_ratio(reporting[0], reporting[1], seed);
-    const auto equal = paired_ratio(reporting[0], reporting[2], seed);
-    if (!band || !equal) return;
-    ++row_.pairs;
-    row_.busy += busy;
-    const auto verdict = judge(*equal, band);
-    row_.equal += verdict == TimingVerdict::same || verdict == TimingVerdict::ambiguous;
-    row_.same += verdict == TimingVerdict::same;
-    covered_ += holds_value(*equal, 1.0);
-    ++intervals_;
-    for (int i = 0; i < 3; ++i) {
-      promised_[i] += judge(moved(*equal, slowdowns[i]), band) == TimingVerdict::slower;
-      const auto slow = paired_ratio(reporting[0], reporting[3 + i], seed);
-      if (!slow) continue;
-      found_[i] += judge(*slow, band) == TimingVerdict::slower;
-      covered_ += holds_value(*slow, slowdowns[i]);
-      ++intervals_;
-    }
-  }
-  void finish() {
-    if (row_.pairs == 0) return;
-    row_.coverage = covered_ / intervals_;
-    for (int i = 0; i < 3; ++i) {
-      row_.found[i] = found_[i] / row_.pairs;
-      row_.promised[i] = promised_[i] / row_.pairs;
-    }
-  }
-
- private:
-  TimingRow& row_;
-  double covered_ = 0, intervals_ = 0, found_[3] = {}, promised_[3] = {};
-};
 
 /// Log noise of one sample: `sample` draws what is this sample's alone, `position` is where in the run it lies, 0 to 1.
 using Noise = std::function<double(SeededRandom& sample, double position)>;
@@ -161,20 +106,9 @@ TimingRow prove_real_timing(const std::string& noise, double scale) {
   if (!made) return row;
   auto& aids = *made;
   for (const auto& bench : benches) static_cast<void>(time_sample(*bench->op, *bench->stream, 50, settings, aids));
-  Judge judge(row);
-  for (std::uint32_t pair = 0; pair < pairs; ++pair) {
-    const auto seed = derive_seed(2, "prove/schedule", pair);
-    std::vector<Sample> samples[arms];
-    for (const auto& slot : make_schedule(arms, row.blocks, seed)) {
-      auto sample = time_sample(*benches[slot.arm]->op, *benches[slot.arm]->stream, 1, settings, aids);
-      if (!sample) return row;
-      sample->block = slot.block;
-      sample->position = slot.position;
-      samples[slot.arm].push_back(*sample);
-    }
-    judge.add(samples, seed);
-  }
-  judge.finish();
+  std::vector<std::pair<PreparedOp*, Stream*>> prepared;
+  for (const auto& bench : benches) prepared.emplace_back(bench->op.get(), bench->stream.get());
+  judge_real(row, pairs, 1, prepared, settings, aids);
   return row;
 }
 
