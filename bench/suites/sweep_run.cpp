@@ -38,7 +38,7 @@ Json settings_line(const RunSettings& settings) {
           {"machine", settings.backend == "cpu" ? cpu_fingerprint() : ""},
           {"search", format_tiers(settings.profile.search.tiers)},
           {"scopes", format_scopes(settings.scopes)},
-          {"runs", settings.runs},
+          {"network_runs", settings.network_runs},
           {"selections", settings.selections.string()}};
 }
 
@@ -235,10 +235,11 @@ std::string shell_quote(const std::string& word) {
 std::string replay_command(const std::string& id, const RunSettings& settings) {
   std::string command = "detbench run " + shell_quote(id) + " --profile " + settings.profile.info.name + " --seed " +
                         std::to_string(settings.seed) + " --threads " + std::to_string(settings.threads);
-  if (settings.runs > 0) command += " --runs " + std::to_string(settings.runs);
-  // A network's algorithms are this run's policy files.
-  if (is_whole_network(suite_of(id.substr(0, id.find('/')))))
+  if (is_whole_network(suite_of(id.substr(0, id.find('/'))))) {
+    if (settings.network_runs > 0) command += " --network-runs " + std::to_string(settings.network_runs);
+    // A network's algorithms are this run's policy files.
     command += " --selections " + shell_quote((settings.selections.empty() ? settings.directory / "policies" : settings.selections).string());
+  }
   return command;
 }
 
@@ -265,7 +266,7 @@ Result<RunSettings> settings_of_earlier_run(const std::filesystem::path& directo
     auto scopes = parse_scopes(line.at("scopes").get<std::string>());
     if (!scopes) return tl::unexpected(scopes.error());
     settings.scopes = *scopes;
-    settings.runs = line.at("runs").get<std::uint32_t>();
+    settings.network_runs = line.at("network_runs").get<std::uint32_t>();
     const auto filter_text = line.at("filter").get<std::string>();
     auto filter = Filter::parse(filter_text.empty() ? std::vector<std::string>{} : std::vector<std::string>{filter_text});
     if (!filter) return tl::unexpected(filter.error());
@@ -284,7 +285,6 @@ Result<RunSettings> settings_of_earlier_run(const std::filesystem::path& directo
 Result<RunOutcome> run_sweep(const RunSettings& given) {
   RunSettings settings = given;
   if (settings.threads == 0) settings.threads = available_cores();
-  if (settings.runs > 0) settings.profile.info.repeat = settings.profile.info.load = settings.runs;
   const auto begun = std::chrono::steady_clock::now();
   const auto begun_utc = utc_now();
   const auto policies = settings.selections.empty() ? settings.directory / "policies" : settings.selections;
@@ -338,6 +338,7 @@ Result<RunOutcome> run_sweep(const RunSettings& given) {
   sweep_settings.most_batches = [&](const Problem& problem) {
     return settings.profile.batches_of_blocked || problem.layout != "blocked" ? settings.profile.most_batches : 0U;
   };
+  sweep_settings.runs = [&](const Problem& problem) { return is_whole_network(suite_of(problem.op)) ? settings.network_runs : 0U; };
   sweep_settings.oversubscribe_limit_s = settings.profile.oversubscribe_limit_s;
   sweep_settings.seed = settings.seed;
   sweep_settings.base.threads = settings.threads;

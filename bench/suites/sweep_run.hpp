@@ -13,7 +13,9 @@ struct RunSettings {
   int threads = 0;                          ///< 0: every core this process may use
   std::string backend = "cpu";
   std::vector<Scope> scopes;                ///< the only ones that are measured; empty: all
-  std::uint32_t runs = 0;                   ///< n of `repeat` and of each stressor of `load`; 0: the profile's
+  /// n of `repeat` and of each stressor of `load` for train steps and inference, which take a thousand times as long as
+  /// the layers beside them; 0: the profile's.
+  std::uint32_t network_runs = 0;
   std::filesystem::path directory;
   std::filesystem::path selections;         ///< policy files given by the user; empty: made from this run's records
   bool resume = false;

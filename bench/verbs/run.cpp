@@ -14,7 +14,7 @@ struct RunOptions {
   std::string profile = "quick", out, resume, selections, backend = "cpu", search, scopes;
   std::uint64_t seed = 1;
   int threads = 0;
-  std::int64_t runs = 0;
+  std::int64_t network_runs = 0;
   bool strict = false;
 };
 
@@ -31,7 +31,7 @@ Result<RunSettings> settings_of(const RunOptions& options, const CLI::App& app, 
     settings.benchmark_arguments.push_back(extra);
   }
   if (!options.resume.empty()) {
-    for (const char* name : {"--profile", "--out", "--seed", "--threads", "--selections", "--backend", "--search", "--scopes", "--runs"})
+    for (const char* name : {"--profile", "--out", "--seed", "--threads", "--selections", "--backend", "--search", "--scopes", "--network-runs"})
       if (app.count(name) > 0) return invalid_input(std::string(name) + " and --resume exclude each other: a resumed run keeps its settings");
     if (!words.empty()) return invalid_input("a filter and --resume exclude each other: a resumed run keeps its settings");
     auto earlier = settings_of_earlier_run(options.resume);
@@ -52,8 +52,9 @@ Result<RunSettings> settings_of(const RunOptions& options, const CLI::App& app, 
   settings.seed = options.seed;
   settings.threads = options.threads;
   if (options.threads < 0 || options.threads > 1024) return invalid_input("--threads " + std::to_string(options.threads) + " is out of range: 1 to 1024, or 0 for every core");
-  if (options.runs < 0 || options.runs > 1'000'000) return invalid_input("--runs " + std::to_string(options.runs) + " is out of range: 1 to 1000000, or 0 for the profile's");
-  settings.runs = static_cast<std::uint32_t>(options.runs);
+  if (options.network_runs < 0 || options.network_runs > 1'000'000)
+    return invalid_input("--network-runs " + std::to_string(options.network_runs) + " is out of range: 1 to 1000000, or 0 for the profile's");
+  settings.network_runs = static_cast<std::uint32_t>(options.network_runs);
   if (options.backend == "cuda") {
     // Asked of a worker: this process never touches a device.
     SweepSettings ask;
@@ -89,7 +90,7 @@ Verb add_run_verb(CLI::App& program) {
   app->add_option("--backend", options->backend, "cpu or cuda")->capture_default_str();
   app->add_option("--search", options->search, "tiers of GPU libraries' configurations: t0,t1,t2,t3 or all (default: the profile's)");
   app->add_option("--scopes", options->scopes, "measure agreement in these alone: repeat,process,load,placement,partition,capture,batch");
-  app->add_option("--runs", options->runs, "runs compared in repeat and under each stressor of load; 0: the profile's")->capture_default_str();
+  app->add_option("--network-runs", options->network_runs, "of train steps and inference: runs compared in repeat and under each stressor of load; 0: the profile's")->capture_default_str();
   app->add_option("--selections", options->selections, "policy files for train steps, instead of those made from this run");
   app->add_flag("--strict", options->strict, "exit with 1 when a claim was broken");
   app->allow_extras();

@@ -140,6 +140,7 @@ Json Sweep::probe_request(const Comparison& comparison, const Arm& arm, double s
   probe.base = settings_.base;
   probe.batches = settings_.profile.configurations;
   if (settings_.most_batches) probe.batches = std::min(probe.batches, settings_.most_batches(comparison.planned.problem));
+  if (const auto runs = settings_.runs ? settings_.runs(comparison.planned.problem) : 0; runs > 0) probe.repeat = probe.load = runs;
   probe.left_out = settings_.left_out;
   probe.slow_limit_s = slow_limit_s;
   probe.oversubscribe_limit_s = settings_.oversubscribe_limit_s;

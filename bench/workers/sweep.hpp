@@ -47,6 +47,7 @@ struct SweepSettings {
   double oversubscribe_limit_s = 1e9;     ///< see ProbeSettings
   double arm_timeout_s = 120;             ///< the watchdog's bound for one arm's probe
   std::function<std::uint32_t(const Problem&)> most_batches;  ///< configurations of `batch` where the profile has more; empty: no limit
+  std::function<std::uint32_t(const Problem&)> runs;  ///< n of `repeat` and `load` instead of the profile's where it is not 0
   std::vector<Scope> left_out;            ///< scopes that are not measured
   bool builds_ahead = false;              ///< plans of a comparison are built side by side before its arms are probed
   std::function<bool(const Problem&, const Algorithm&)> wanted;  ///< FILTER; empty: everything
