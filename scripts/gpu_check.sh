@@ -11,29 +11,31 @@
 #   --out DIR         folder for the packed files; made if it is not there, else it must be empty
 #   --journal DIR     what an earlier call packed, all of it or state.tar.gz alone; can be given again, later ones win
 #   --backend NAME    cuda or cpu (cuda)
-#   --profile NAME    of controls and sweep (standard)
-#   --scopes LIST     agreement in these alone, like repeat,load: the first look at a GPU (all)
+#   --profile NAME, --search TIERS, --scopes LIST, --network-runs N
+#                     of `detbench run`, instead of the defaults of the phases file; a phase's own options stay
 #   --phases FILE     phases of the sweep (scripts/gpu_check/phases.txt)
+#   --only GLOB       phases whose names match, like 'conv_bf16_*', and nothing before them; can be given again
 #   --from DIR        a bundle or a build folder (the bundle this script lies in, else build/BACKEND of the checkout)
 #   --jobs N          test programs at a time (a quarter of the cores, at most 4)
-#   --sanitizer       runs the device tests once more under compute-sanitizer, where it is found
-#   --plan            prints what is done and what is left, and ends
+#   --sanitizer       runs some device tests once more under compute-sanitizer's memcheck, racecheck and initcheck, where it is found
+#   --plan            prints what is done, what is left, and about how long that takes in calls of --budget-s, and ends
 #
-# In order: the environment (with what became of atomic additions, where a cuobjdump is), the device tests, the controls, a smoke sweep with its report, then the phases of a sweep
-# until the budget ends. A crash or a hang costs its own phase. DIR gets at most 6 files of at most 15 MiB: state.tar.gz
+# In order: the environment (with what became of atomic additions, where a cuobjdump is), the device tests, the controls, a smoke
+# sweep with its report, then the phases of a sweep until the budget ends. A crash or a hang costs its own phase. DIR gets at most 6 files of at most 15 MiB: state.tar.gz
 # holds what the next call needs, results-*.tar.gz the rest. The bundle is made by scripts/bundle.sh; see docs/gpu.md.
 #
 # Exit codes: 0 everything is done; 1 something failed or is incorrect; 2 usage; 3 could not run; 130 the budget ended
 # first, nothing failed.
 set -uo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
-for part in bounded state pack sass tests sweep; do
+for part in bounded state pack sass tests sanitizer phases sweep others plan; do
   # shellcheck source=/dev/null
   source "$detbench_root/scripts/gpu_check/$part.sh"
 done
 SECONDS=0
 
-budget_s=480 out="" backend=cuda profile=standard phases_file="$detbench_root/scripts/gpu_check/phases.txt" from="" scopes="" sanitizer=no plan=no
+budget_s=480 out="" backend=cuda profile="" phases_file="$detbench_root/scripts/gpu_check/phases.txt" from="" scopes="" search="" network_runs="" with_sanitizer=no plan=no
+only=()
 jobs_at_a_time=$(($(nproc) / 4 < 1 ? 1 : $(nproc) / 4 > 4 ? 4 : $(nproc) / 4))
 journals=()
 while (($# > 0)); do
@@ -42,9 +44,9 @@ while (($# > 0)); do
       print_header_comment
       exit 0
       ;;
-    --sanitizer) sanitizer=yes ;;
+    --sanitizer) with_sanitizer=yes ;;
     --plan) plan=yes ;;
-    --budget-s | --out | --journal | --backend | --profile | --scopes | --phases | --from | --jobs)
+    --budget-s | --out | --journal | --backend | --profile | --search | --scopes | --network-runs | --phases | --only | --from | --jobs)
       (($# >= 2)) || fail 2 "$1 needs a value; see scripts/gpu_check.sh --help"
       case "$1" in
         --budget-s) budget_s="$2" ;;
@@ -52,7 +54,10 @@ while (($# > 0)); do
         --journal) journals+=("$2") ;;
         --backend) backend="$2" ;;
         --profile) profile="$2" ;;
+        --search) search="$2" ;;
         --scopes) scopes="$2" ;;
+        --network-runs) network_runs="$2" ;;
+        --only) only+=("$2") ;;
         --phases) phases_file="$2" ;;
         --from) from="$2" ;;
         --jobs) jobs_at_a_time="$2" ;;
@@ -66,10 +71,13 @@ done
 [[ "$budget_s" =~ ^[1-9][0-9]{1,5}$ ]] || fail 2 "--budget-s is '$budget_s'; it takes whole seconds, at least 10"
 [[ "$jobs_at_a_time" =~ ^[1-9][0-9]?$ ]] || fail 2 "--jobs is '$jobs_at_a_time'; it takes a number from 1 to 99"
 [[ -z "$scopes" || "$scopes" =~ ^[a-z]+(,[a-z]+)*$ ]] || fail 2 "--scopes is '$scopes'; it takes scopes joined by commas, like repeat,load"
+[[ -z "$search" || "$search" =~ ^[a-z0-9]+(,[a-z0-9]+)*$ ]] || fail 2 "--search is '$search'; it takes tiers joined by commas, like t0,t1"
+[[ -z "$network_runs" || "$network_runs" =~ ^[1-9][0-9]{0,5}$ ]] || fail 2 "--network-runs is '$network_runs'; it takes a number from 1 to 999999"
 [[ "$backend" == cuda || "$backend" == cpu ]] || fail 2 "--backend is '$backend'; cuda and cpu are"
 [[ -r "$phases_file" ]] || fail 2 "--phases '$phases_file' cannot be read"
 phases_file="$(realpath -- "$phases_file")"
-[[ -z "$(phase_names | sort | uniq -d)" ]] || fail 2 "--phases '$phases_file' has the phase $(phase_names | sort | uniq -d | head -n 1) twice"
+load_phases "$phases_file"
+choose_phases "${only[@]}"
 for journal in "${journals[@]}"; do [[ -d "$journal" ]] || fail 2 "--journal '$journal' is no folder"; done
 
 # Where the programs are.
@@ -87,7 +95,7 @@ fi
 
 work="$(mktemp -d "${TMPDIR:-/tmp}/gpu_check.XXXXXX")" || fail 3 "no temporary folder"
 trap 'rm -rf -- "$work"' EXIT
-state="$work/state"
+state="$work/state" program_list="$work/device_tests"
 mkdir -p -- "$state"
 if [[ -e "$programs/device_tests.txt" ]]; then
   cp -- "$programs/device_tests.txt" "$work/device_tests"
@@ -116,17 +124,18 @@ print_summary() {
     [[ "$status" == not_reached ]] && todo+=("${folder##*/}") && continue
     [[ "$folder" == tests/* && "$status" == done && "$(get_status "$folder" failed_tests 0)" == 0 ]] && continue
     shown="$(get_status "$folder" rows)"
-    [[ "$folder" == controls ]] && shown="$(get_status "$folder" controls)"
+    [[ "$folder" == controls/* ]] && shown="$(get_status "$folder" controls)"
     printf '  %-32s %-11s %6s  %s\n' "$folder" "$status" "$(get_status "$folder" elapsed_s)" "$shown${shown:+ }$(get_status "$folder" reason)" | cut -c 1-160
   done < <(status_folders)
   ((${#todo[@]} > 0)) && printf '  not reached, %d: %s\n' "${#todo[@]}" "${todo[*]}" | cut -c 1-160
   return 0
 }
 
-# anything STATUS...: whether a phase has one of these.
+# anything STATUS...: whether a phase has one of these; with --only, of those that were asked for.
 anything() {
   local folder word
   while read -r folder; do
+    ((${#only[@]} > 0)) && [[ "$folder" != sweep/* ]] && continue
     for word in "$@"; do [[ "$(get_status "$folder" status)" == "$word" ]] && return 0; done
   done < <(status_folders)
   return 1
@@ -136,16 +145,19 @@ anything() {
 while IFS=$'\t' read -r program _; do
   [[ -e "tests/$(basename -- "$program")/status" ]] || set_status "tests/$(basename -- "$program")" status=not_reached
 done <"$work/device_tests"
-set_status controls status=not_reached # measured anew by every call: they are this machine's at this time
-rm -rf -- controls/run controls/log.txt
+rm -rf -- controls # measured anew by every call: they are this machine's at this time
 [[ -e smoke/status ]] || set_status smoke status=not_reached
-while read -r name; do
+for name in "${phase_order[@]}"; do
   [[ -e "sweep/$name/status" ]] || set_status "sweep/$name" status=not_reached
-done < <(phase_names)
+  read_phase "$name"
+  made="$(get_status "sweep/$name" settings)"
+  [[ "$phase_kind" != run || -z "$made" || "$made" == "$phase_settings" ]] ||
+    fail 2 "the journal holds the phase $name with other options ($made, now $phase_settings): give the phase another name"
+done
 
 if [[ "$plan" == yes ]]; then
   touch calls
-  print_summary
+  print_plan
   exit 0
 fi
 [[ -n "$out" ]] || out="$OLDPWD/gpu_check_$(date -u +%Y%m%dT%H%M%SZ)"
@@ -193,12 +205,15 @@ finish() {
     local next
     next="scripts/gpu_check.sh --budget-s $budget_s --journal $(printf '%q' "$out") --out NEXT"
     [[ "$backend" == cuda ]] || next+=" --backend $backend"
-    [[ "$profile" == standard ]] || next+=" --profile $profile"
+    [[ -z "$profile" ]] || next+=" --profile $profile"
+    [[ -z "$search" ]] || next+=" --search $search"
+    [[ -z "$network_runs" ]] || next+=" --network-runs $network_runs"
     [[ -z "$scopes" ]] || next+=" --scopes $scopes"
+    for name in "${only[@]}"; do next+=" --only $(printf '%q' "$name")"; done
     say "more is left; go on with: $next"
   fi
   anything failed given_up && code=1
-  grep -qsE '^(failed_tests|incorrect)=[1-9]' tests/*/status sanitizer/*/status smoke/status sweep/*/status && code=1
+  grep -qsE '^(failed_tests|incorrect)=[1-9]' {tests,memcheck,racecheck,initcheck}/*/status smoke/status sweep/*/status && code=1
   exit "$code"
 }
 
@@ -217,52 +232,35 @@ if [[ "$backend" == cuda ]] && grep -q 'no CUDA backend here' env/env.txt; then
   fail 3 "$(grep -o 'no CUDA backend here.*' env/env.txt | head -n 1); what is known is in '$out'"
 fi
 
-# --- device tests: at most 45 % of the budget in one call
-say "device tests"
-tests_end=$((SECONDS + budget_s * 45 / 100))
-((tests_end > $(work_end))) && tests_end="$(work_end)"
-check_programs tests "$tests_end"
-save_if_due
-if [[ "$sanitizer" == yes ]]; then
-  if command -v compute-sanitizer >/dev/null; then
-    say "device tests under compute-sanitizer"
-    check_programs sanitizer "$(work_end)" compute-sanitizer --tool memcheck --error-exitcode 86
-  else
-    say "no compute-sanitizer here"
-  fi
-fi
-
-# --- controls
 trusted=yes
-if (($(left_s) > 2)); then
-  say "controls"
-  measure controls $(($(left_s) < 120 ? $(left_s) : 120)) "$profile" op:control
-  # A difference where none can be: detbench says so and ends with 3. Nothing measured here would mean anything.
-  if grep -qs 'negative control' controls/log.txt; then trusted=no; fi
-fi
-
-# --- smoke sweep and its report: at most half of what is left, so that one slow arm cannot keep the sweep from beginning
-if [[ "$trusted" == yes ]] && ! is_settled smoke && (($(left_s) > 2)); then
-  say "smoke sweep"
-  measure smoke $(($(left_s) / 2)) smoke "*"
-  if [[ -s smoke/run/result.json ]] && (($(left_s) > 2)); then
-    venv=()
-    [[ -d "$programs/vega" ]] && venv=(--venv "$programs/vega")
-    run_bounded $(($(left_s) < 60 ? $(left_s) : 60)) 2 smoke/log.txt "$detbench" report smoke/run --out smoke/report --force --no-images "${venv[@]}"
-    [[ "$bounded_end:$bounded_code" == exited:0 ]] || set_status smoke "report=none: $bounded_end, code $bounded_code"
-  fi
+if ((${#only[@]} == 0)); then
+  # --- device tests: at most 45 % of the budget in one call
+  say "device tests"
+  tests_end=$((SECONDS + budget_s * 45 / 100))
+  ((tests_end > $(work_end))) && tests_end="$(work_end)"
+  check_programs tests "$tests_end"
   save_if_due
+  if [[ "$with_sanitizer" == yes ]]; then run_sanitizer; fi
+
+  # --- the controls that the first phases need
+  next_run_phase
+  if (($(left_s) > 2)); then check_controls; fi
+
+  # --- smoke sweep and its report: at most half of what is left, so that one slow arm cannot keep the sweep from beginning
+  if [[ "$trusted" == yes ]] && ! is_settled smoke && (($(left_s) > 2)); then
+    say "smoke sweep"
+    # Small, and shows every scope once.
+    measure smoke $(($(left_s) / 2)) smoke "" "" "" --
+    if [[ -s smoke/run/result.json ]] && (($(left_s) > 2)); then
+      venv=()
+      [[ -d "$programs/vega" ]] && venv=(--venv "$programs/vega")
+      run_bounded $(($(left_s) < 60 ? $(left_s) : 60)) 2 smoke/log.txt "$detbench" report smoke/run --out smoke/report --force --no-images "${venv[@]}"
+      [[ "$bounded_end:$bounded_code" == exited:0 ]] || set_status smoke "report=none: $bounded_end, code $bounded_code"
+    fi
+    save_if_due
+  fi
 fi
 
 # --- the sweep
-if [[ "$trusted" == yes ]]; then
-  while read -r name <&3; do
-    is_settled "sweep/$name" && continue
-    (($(left_s) > 2)) || break
-    say "sweep: $name"
-    mapfile -t sources < <(sources_for "sweep/$name")
-    measure "sweep/$name" "$(left_s)" "$profile" "$(phase_filter "$name")" "${sources[@]}"
-    save_if_due
-  done 3< <(phase_names)
-fi
+if [[ "$trusted" == yes ]]; then sweep; fi
 finish

@@ -19,12 +19,13 @@ rank() {
       if is_settled "$folder" && [[ -n "$(get_status "$folder" taken_over_by)" ]]; then echo 6; else echo 1; fi
       ;;
     env/*) echo 2 ;;
-    tests/*/log-*.txt | tests/*/died.txt | tests/*/slow.txt | sanitizer/*.txt)
+    */*/log-*.txt | */*/died.txt | */*/slow.txt)
       # What ended there is not run again by the next call.
       if ! is_settled "${1%/*}"; then echo 1; elif [[ "$(get_status "${1%/*}" failed_tests 0)" != 0 ]]; then echo 2; else echo 7; fi
       ;;
-    tests/*/result*.json | tests/*/alone.txt) if [[ "$(get_status "$(dirname -- "$1")" failed_tests 0)" != 0 ]]; then echo 2; else echo 7; fi ;;
-    */run/result.json | */run/policies/*) echo 3 ;;
+    tests/*/result*.json | */*/alone.txt) if [[ "$(get_status "$(dirname -- "$1")" failed_tests 0)" != 0 ]]; then echo 2; else echo 7; fi ;;
+    */run/result.json | */run/policies/* | sweep/*/difference.* | sweep/*/peers/peers.*) echo 3 ;;
+    sweep/*/device.json | sweep/*/described.json) echo 4 ;;
     */log.txt) echo 4 ;;
     smoke/report/report.html) echo 5 ;;
     */report/* | */worker.log) echo 7 ;;

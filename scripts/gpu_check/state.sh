@@ -4,9 +4,9 @@
 #   identity                     which program and which device the state belongs to
 #   calls                        a line per call: UTC time, budget, seconds used
 #   env/                         detbench env and nvidia-smi of the latest call
-#   tests/PROGRAM/               status, result-*.json of GoogleTest, logs (tests.sh); sanitizer/PROGRAM/ likewise
-#   controls/, smoke/            status, log.txt, run/ (the folder of detbench run), report/
-#   sweep/PHASE/                 likewise
+#   tests/PROGRAM/               status, result-*.json of GoogleTest, logs (tests.sh); memcheck/PROGRAM/, ... likewise
+#   controls/SETTINGS/, smoke/   status, log.txt, run/ (the folder of detbench run), report/
+#   sweep/PHASE/                 likewise; a catalog's or a peers' files (others.sh)
 #
 # `status` is a file of key=value lines: status, reason, exit_code, elapsed_s, attempts, ... The words of `status`:
 #   done         nothing more to do (tests may have failed, rows may be incorrect: see reason)
@@ -52,9 +52,9 @@ json_text() {
 # status_folders: every folder with a status, in the order in which they are run.
 status_folders() {
   local name
-  find tests sanitizer -mindepth 2 -maxdepth 2 -name status -printf '%h\n' 2>/dev/null | sort -r
-  for name in controls smoke; do [[ -e "$name/status" ]] && printf '%s\n' "$name"; done
-  while read -r name; do [[ -e "sweep/$name/status" ]] && printf 'sweep/%s\n' "$name"; done < <(phase_names)
+  for name in tests "${sanitizer_tools[@]}" controls; do find "$name" -mindepth 2 -maxdepth 2 -name status -printf '%h\n' 2>/dev/null | sort; done
+  [[ -e smoke/status ]] && printf 'smoke\n'
+  for name in "${phase_order[@]}"; do [[ -e "sweep/$name/status" ]] && printf 'sweep/%s\n' "$name"; done
   return 0
 }
 
@@ -81,7 +81,7 @@ write_status_json() {
 # check_identity: the state of another program or another device must not be added to.
 check_identity() {
   local mine
-  mine="$(printf 'program_sha256=%s\nbackend=%s\nprofile=%s\nscopes=%s\ndevice=%s\n' "$(program_hash)" "$backend" "$profile" "${scopes:-all}" "$(device_name)")"
+  mine="$(printf 'program_sha256=%s\nbackend=%s\nprofile=%s\nsearch=%s\nscopes=%s\nnetwork_runs=%s\ndevice=%s\n' "$(program_hash)" "$backend" "${profile:-default}" "${search:-default}" "${scopes:-default}" "${network_runs:-default}" "$(device_name)")"
   if [[ -e identity && "$(<identity)" != "$mine" ]]; then
     diff <(printf '%s\n' "$mine") identity | sed -n 's/^[<>]/  &/p' >&2 || true
     fail 2 "the journal belongs to another program, profile or device (< here, > journal): results must not be mixed, so start without --journal"

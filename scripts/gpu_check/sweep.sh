@@ -1,27 +1,37 @@
 # shellcheck shell=bash
 # Runs `detbench run` phase by phase; sourced by gpu_check.sh.
 
-phase_names() { awk '!/^#/ && NF { print $1 }' "$phases_file"; }
-phase_filter() { awk -v name="$1" '$1 == name { sub(/^[^ \t]+[ \t]*/, ""); print }' "$phases_file"; }
+# run_command FOLDER PROFILE SEARCH SCOPES RUNS FILTER...: the words of a fresh run into the array run_words.
+run_command() {
+  local folder="$1" profile_of_run="$2" search_of_run="$3" scopes_of_run="$4" runs_of_run="$5"
+  shift 5
+  run_words=("$detbench" run "$@" --profile "$profile_of_run" --backend "$backend" --threads "$(<threads)")
+  # Tiers are a GPU's.
+  [[ -z "$search_of_run" ]] || run_words+=(--search "$search_of_run")
+  [[ -z "$scopes_of_run" ]] || run_words+=(--scopes "$scopes_of_run")
+  [[ -z "$runs_of_run" ]] || run_words+=(--network-runs "$runs_of_run")
+  run_words+=(--out "$folder/run")
+}
 
-# measure FOLDER LIMIT_S PROFILE FILTER IMPORT...: goes on where an earlier call stopped, if there is a journal. Fills in
-# FOLDER/status and never fails.
+# measure FOLDER LIMIT_S PROFILE SEARCH SCOPES RUNS FILTER_TERM... -- IMPORT...: goes on where an earlier call stopped, if
+# there is a journal. Fills in FOLDER/status and never fails.
 measure() {
-  local folder="$1" limit_s="$2" profile_of_run="$3" filter="$4"
-  shift 4
-  local -a words=() command=("$detbench" run) imports=() of_scopes=()
-  # The smoke sweep is small and shows every scope once.
-  [[ -z "$scopes" || "$folder" == smoke ]] || of_scopes=(--scopes "$scopes")
-  local import attempts resumed=no line
+  local folder="$1" limit_s="$2" profile_of_run="$3" search_of_run="$4" scopes_of_run="$5" runs_of_run="$6"
+  shift 6
+  local -a words=() command run_words imports=()
+  while (($# > 0)) && [[ "$1" != -- ]]; do words+=("$1") && shift; done
+  shift
+  local import attempts resumed=no line settings
+  settings="$(settings_word "$profile_of_run" "$search_of_run" "$scopes_of_run" "$runs_of_run")"
   for import in "$@"; do imports+=(--import "$import"); done
   mkdir -p -- "$folder"
+  run_command "$folder" "$profile_of_run" "$search_of_run" "$scopes_of_run" "$runs_of_run" "${words[@]}"
   if [[ -s "$folder/run/journal.jsonl" ]]; then
     resumed=yes
-    command+=(--resume "$folder/run")
+    command=("$detbench" run --resume "$folder/run")
   else
     rm -rf -- "$folder/run"
-    [[ "$filter" == "*" ]] || read -ra words <<<"$filter"
-    command+=("${words[@]}" --profile "$profile_of_run" --backend "$backend" --threads "$(<threads)" "${of_scopes[@]}" --out "$folder/run")
+    command=("${run_words[@]}")
   fi
   printf '\n# %s\n' "${command[*]} ${imports[*]}" >>"$folder/log.txt"
   run_bounded "$limit_s" "$grace_s" "$folder/log.txt" "${command[@]}" "${imports[@]}"
@@ -32,8 +42,7 @@ measure() {
       set --
     elif [[ "$resumed" == yes ]]; then
       rm -rf -- "$folder/run.damaged" && mv -- "$folder/run" "$folder/run.damaged"
-      [[ "$filter" == "*" ]] || read -ra words <<<"$filter"
-      command=("$detbench" run "${words[@]}" --profile "$profile_of_run" --backend "$backend" --threads "$(<threads)" "${of_scopes[@]}" --out "$folder/run")
+      command=("${run_words[@]}")
     fi
     if ((${#imports[@]} == 0)) || [[ -e "$folder/run.damaged" ]]; then
       run_bounded $((limit_s - bounded_s)) "$grace_s" "$folder/log.txt" "${command[@]}" "${imports[@]}"
@@ -58,7 +67,7 @@ measure() {
     ((attempts >= attempts_limit)) && status=given_up
   fi
   line="$(grep -E '^[0-9]+ cases in [0-9]+ comparisons:' "$folder/log.txt" | tail -n 1)"
-  set_status "$folder" "status=$status" "reason=$reason" "exit_code=$bounded_code" "attempts=$attempts" "rows=$line" \
+  set_status "$folder" "status=$status" "reason=$reason" "exit_code=$bounded_code" "attempts=$attempts" "rows=$line" "settings=$settings" \
     "controls=$(grep -oE '[0-9]+ of [0-9]+ controls as expected' "$folder/log.txt" | tail -n 1)" \
     "incorrect=$(grep -oE '[0-9]+ incorrect' <<<"$line" | cut -d ' ' -f 1)" "elapsed_s=$(($(get_status "$folder" elapsed_s 0) + bounded_s))"
   for import in "$@"; do
@@ -70,15 +79,48 @@ measure() {
   done
 }
 
-# sources_for FOLDER: earlier runs of the same profile that no other run has taken over, and the controls of this call,
-# which come first so that they are the ones that count.
+# sources_for FOLDER SETTINGS: earlier runs with these settings that no other run has taken over, and this call's controls
+# with them, which come first so that they are the ones that count.
 sources_for() {
   local name
-  if [[ -s controls/run/journal.jsonl && "$(get_status controls status)" == done ]]; then printf 'controls/run\n'; fi
-  while read -r name; do
-    if [[ "sweep/$name" != "$1" && -s "sweep/$name/run/journal.jsonl" ]] &&
+  if [[ -s "controls/$2/run/journal.jsonl" && "$(get_status "controls/$2" status)" == done ]]; then printf '%s\n' "controls/$2/run"; fi
+  for name in "${phase_order[@]}"; do
+    if [[ "sweep/$name" != "$1" && -s "sweep/$name/run/journal.jsonl" && "$(get_status "sweep/$name" settings)" == "$2" ]] &&
       { [[ -z "$(get_status "sweep/$name" taken_over_by)" ]] || ! is_settled "sweep/$name"; }; then
       printf 'sweep/%s/run\n' "$name"
     fi
-  done < <(phase_names)
+  done
+}
+
+# check_controls: of the settings that read_phase has left, once per call. Sets trusted=no where a control has shown that
+# this machine or build computes wrongly.
+check_controls() {
+  local folder="controls/$phase_settings"
+  [[ -e "$folder/log.txt" ]] && return 0
+  say "controls ($phase_settings)"
+  measure "$folder" $(($(left_s) < 120 ? $(left_s) : 120)) "$phase_profile" "$phase_search" "$phase_scopes" "$phase_network_runs" op:control --
+  # A difference where none can be: detbench says so and ends with 3. Nothing measured here would mean anything.
+  if grep -qs 'negative control' "$folder/log.txt"; then trusted=no; fi
+}
+
+# sweep: the phases in their order until the budget ends.
+sweep() {
+  local name sources
+  for name in "${phase_order[@]}"; do
+    is_settled "sweep/$name" && continue
+    (($(left_s) > 2)) || break
+    read_phase "$name"
+    if [[ "$phase_kind" != run ]]; then
+      say "$phase_kind: $name"
+      "do_$phase_kind" "sweep/$name" "$(left_s)" "${phase_words[@]}"
+    else
+      check_controls
+      [[ "$trusted" == yes ]] || break
+      (($(left_s) > 2)) || break
+      say "sweep: $name"
+      mapfile -t sources < <(sources_for "sweep/$name" "$phase_settings")
+      measure "sweep/$name" "$(left_s)" "$phase_profile" "$phase_search" "$phase_scopes" "$phase_network_runs" "${phase_words[@]}" -- "${sources[@]}"
+    fi
+    save_if_due
+  done
 }

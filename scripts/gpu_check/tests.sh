@@ -116,7 +116,7 @@ judge_program() {
   set_status "$folder" "status=$status" "reason=$text" "passed=$passed" "failed_tests=$count" "skipped=$skipped"
 }
 
-# check_programs KIND END_S [PREFIX...]: all device test programs into KIND/NAME, JOBS processes at a time. What is settled
+# check_programs KIND END_S [PREFIX...]: the programs of program_list into KIND/NAME, JOBS processes at a time. What is settled
 # stays as it is.
 check_programs() {
   local kind="$1" end_s="$2" folder
@@ -161,7 +161,7 @@ begin_tests() {
         run_part "$state/$folder" "$programs/$program" "$work/$folder.names-$stage-$part" "$stage-$part" "$end_s" "$@"
       ) &
     done
-  done <"$work/device_tests"
+  done <"$program_list"
   while (($(jobs -rp | wc -l) > 0)); do sleep 0.1; done
 }
 
@@ -179,5 +179,5 @@ check_alone() {
       if [[ "$bounded_end" == exited && "$bounded_code" == 0 ]]; then notes+=" $name"; fi
     done 4< <(ended_tests "$folder" FAILED)
     if ((tried > 0)); then set_status "$folder" "alone=passing alone:${notes:- none}" "reason=$(get_status "$folder" reason)${notes:+; passing alone:$notes}"; fi
-  done <"$work/device_tests"
+  done <"$program_list"
 }

@@ -39,8 +39,8 @@ if [[ -s "$from/device_tests.txt" ]]; then
 fi
 # A loaded machine may not get far in the first call; the second goes on from there, whatever it was.
 check second --budget-s 50 --journal "$folder/first"
-equal "controls" "$(value controls status)" "done"
-contains "controls are counted" "$(value controls controls)" "controls as expected"
+equal "controls" "$(value controls/quick-default-all status)" "done"
+contains "controls are counted" "$(value controls/quick-default-all controls)" "controls as expected"
 equal "the short phases" "$(value sweep/one status) $(value sweep/two status)" "done done"
 if [[ "$(value sweep/long status)" == interrupted ]]; then
   contains "the long one goes on" "$said" "--journal"

@@ -31,7 +31,8 @@ phases 'one ok' '# a comment' 'two ok and more words' 'three nothing'
 check good --budget-s 60
 equal "all done" "$code" 0
 equal "tests" "$(value tests/passing status) $(value tests/passing passed) $(value tests/passing failed_tests)" "done 3 0"
-equal "controls" "$(value controls status), $(value controls controls)" "done, 10 of 10 controls as expected"
+controls=controls/standard-default-all
+equal "controls" "$(value $controls status), $(value $controls controls)" "done, 10 of 10 controls as expected"
 expect "the smoke report is there" test -s "$folder/open/smoke/report/report.html"
 equal "phases" "$(value sweep/one status) $(value sweep/two status) $(value sweep/three status)" "done done done"
 contains "a phase that finds nothing says so" "$(value sweep/three reason)" "nothing in this profile"
@@ -42,6 +43,49 @@ check again --budget-s 60 --journal "$folder/good"
 equal "nothing is left for a second call but the controls" "$code" 0
 contains "the calls are counted" "$said" "call 2,"
 equal "what is done is not done again" "$(wc -l <"$folder/open/sweep/two/run/journal.jsonl")" "$(tar -xzOf "$folder"/good/state.tar.gz ./sweep/two/run/journal.jsonl sweep/two/run/journal.jsonl 2>/dev/null | wc -l)"
+
+# --- phases with options of their own, and those that are no run
+phases 'defaults --search t0 --scopes repeat,load' 'one ok' 'two --scopes process ok' 'three ok' 'defaults' 'four --profile quick ok' 'engines @catalog --batch 32' 'others @peers --rounds 1'
+check options --budget-s 60
+equal "all done" "$code" 0
+contains "the defaults" "$(grep -m 1 '^# ' "$folder/open/sweep/one/log.txt")" " ok --profile standard --backend cpu --threads"
+contains "their scopes" "$(cat "$folder/open/sweep/one/log.txt")" "--search t0 --scopes repeat,load"
+contains "a phase's own option comes first" "$(cat "$folder/open/sweep/two/log.txt")" "--search t0 --scopes process"
+contains "defaults end where the next begin" "$(grep -m 1 '^# ' "$folder/open/sweep/four/log.txt")" "--profile quick"
+expect "with no scopes of theirs" bash -c '! grep -m 1 "^# " "$1" | grep -q -- --scopes' bash "$folder/open/sweep/four/log.txt"
+equal "rows are taken over between equal settings alone" "$(value sweep/one taken_over_by) $(value sweep/two taken_over_by)" "sweep/three "
+equal "controls are those of the settings" "$(find "$folder/open/controls" -name status | wc -l)" 3
+contains "and count in the phases" "$(grep -m 1 '^# ' "$folder/open/sweep/two/log.txt")" "--import controls/standard-t0-process/run"
+contains "no cuDNN is no failure" "$(value sweep/engines status): $(value sweep/engines reason)" "done: detbench: no cuDNN 9 here"
+expect "nor is no PyTorch, or it ran" grep -q '^status=done' "$folder/open/sweep/others/status"
+printf '{"target": {"arch": "sm_90"}}\n' >"$folder/device.json"
+export FAKE_CATALOG="$folder/device.json"
+phases 'engines @catalog --batch 32'
+check catalog --budget-s 30
+equal "both catalogs and what differs are there" "$(value sweep/engines status) $(cd "$folder/open/sweep/engines" && ls *.json *.md | paste -s -d ' ')" \
+  "done described.json device.json difference.json difference.md"
+contains "the description is of the device's architecture" "$(cat "$folder/open/sweep/engines/described.json")" "--batch 32 --arch sm_90"
+sed -i 's/sm_90/sm_13/' "$folder/device.json"
+check catalog_crash --budget-s 30
+contains "a catalog that dies" "$(value sweep/engines status): $(value sweep/engines reason)" "failed: exited, code 139"
+
+unset FAKE_CATALOG
+
+# --- the plan, and a part of the phases
+phases 'one --scopes repeat ok' 'again --scopes repeat ok' 'three nothing' 'engines @catalog'
+plan() { said="$("$root/scripts/gpu_check.sh" --from "$bundle" --backend cpu --phases "$folder/phases.txt" --plan "$@" 2>&1)"; }
+plan --budget-s 100
+contains "problems and arms" "$(grep ' one ' <<<"$said" | tr -s ' ')" " one not_reached 3 63 ~"
+contains "what an earlier phase measures costs nothing" "$(grep ' again ' <<<"$said" | tr -s ' ')" " again not_reached 0 0 ~3"
+contains "what cannot be told" "$(grep ' three ' <<<"$said")" "nothing in this profile"
+check only --budget-s 60 --only 'on*' --only eng*
+equal "only these" "$code $(value sweep/one status) $(ls "$folder/open/sweep" | paste -s -d ' ')" "0 done engines one"
+equal "and nothing before them" "$(find "$folder/open/tests" -name 'log-*' | wc -l) $(value smoke status)" "0 not_reached"
+plan --journal "$folder/only"
+contains "what is done is shown as it was" "$(grep ' one ' <<<"$said" | tr -s ' ')" " one done 3 3 "
+phases 'one --scopes load ok'
+plan --journal "$folder/only"
+contains "a phase that was measured with other options is refused" "$said" "holds the phase one with other options (standard-default-repeat, now standard-default-load)"
 
 # --- every failure costs its own phase
 tests_list failing crashing lost passing
@@ -109,7 +153,7 @@ equal "and it is all there" "$(value sweep/huge status) $(stat -c %s "$folder/op
 # --- told to stop from outside
 phases 'slow slow' 'slower slow'
 begun="$SECONDS"
-timeout -s TERM 5 "$root/scripts/gpu_check.sh" --from "$bundle" --backend cpu --phases "$folder/phases.txt" --out "$folder/stopped" --budget-s 300 >/dev/null 2>&1
+timeout -s TERM 8 "$root/scripts/gpu_check.sh" --from "$bundle" --backend cpu --phases "$folder/phases.txt" --out "$folder/stopped" --budget-s 300 >/dev/null 2>&1
 expect "a signal ends it soon" test $((SECONDS - begun)) -lt 60
 mkdir "$folder/open2" && tar -xzf "$folder/stopped/state.tar.gz" -C "$folder/open2"
 expect "with all that it had" grep -q '^status=interrupted' "$folder/open2/sweep/slow/status"
@@ -136,6 +180,15 @@ refused "a value is missing" "needs a value" --out
 refused "no such backend" "cuda and cpu are" --backend tpu
 refused "no such journal" "is no folder" --journal "$folder/nowhere"
 refused "another program's journal" "must not be mixed" --journal "$folder/good" --out "$folder/other"
+printf '%s\n' 'one ok' 'one ok' >"$folder/bad.txt"
+refused "a phase twice" "has the phase one twice" --phases "$folder/bad.txt"
+printf '%s\n' 'one --frobnicate 1 ok' >"$folder/bad.txt"
+refused "no option of a phase" "is no option of a phase" --phases "$folder/bad.txt"
+printf '%s\n' 'one @tea' >"$folder/bad.txt"
+refused "no kind of phase" "is no kind of phase" --phases "$folder/bad.txt"
+printf '%s\n' 'one --scopes load' >"$folder/bad.txt"
+refused "no filter" "has no FILTER" --phases "$folder/bad.txt"
+refused "no phase of this name" "no phase has such a name" --only 'x*'
 mkdir "$folder/full" && touch "$folder/full/file"
 refused "a folder that is not empty" "is not empty" --out "$folder/full"
 expect "a refused call leaves nothing behind" test ! -e "$folder/other"

@@ -1,0 +1,87 @@
+# shellcheck shell=bash
+# The phases that are no `detbench run`; sourced by gpu_check.sh. Each fills in its folder's status and never fails.
+
+# settle_other FOLDER STATUS REASON: with the time of the last run_bounded; a failure counts as an attempt.
+settle_other() {
+  local status="$2" attempts
+  attempts="$(get_status "$1" attempts 0)"
+  if [[ "$status" == failed ]]; then
+    attempts=$((attempts + 1))
+    ((attempts >= attempts_limit)) && status=given_up
+  fi
+  set_status "$1" "status=$status" "reason=$3" "attempts=$attempts" "exit_code=${bounded_code:-}" "elapsed_s=$(($(get_status "$1" elapsed_s 0) + SECONDS - other_begun_s))"
+}
+
+# last_line LOG
+last_line() { grep -v '^ *$' "$1" | tail -n 1; }
+
+# do_catalog FOLDER LIMIT_S ARGUMENT...: cuDNN's answers about this GPU (device.json), about the description of its
+# architecture (described.json), and what differs (difference.md, difference.json). What an earlier call made is kept.
+do_catalog() {
+  local folder="$1" end_s=$((SECONDS + $2)) which arch
+  shift 2
+  other_begun_s="$SECONDS"
+  mkdir -p -- "$folder"
+  for which in device described; do
+    [[ -s "$folder/$which.json" ]] && continue
+    arch=device
+    if [[ "$which" == described ]]; then arch="$(sed -nE 's/.*"arch": *"(sm_[0-9]+)".*/\1/p' "$folder/device.json" | head -n 1)"; fi
+    if [[ -z "$arch" ]]; then
+      settle_other "$folder" failed "device.json names no architecture"
+      return
+    fi
+    printf '\n# %s\n' "detbench catalog $* --arch $arch" >>"$folder/log.txt"
+    run_bounded $((end_s - SECONDS)) "$grace_s" "$folder/log.txt" "$detbench" catalog "$@" --arch "$arch" --format json --out "$folder/$which.json"
+    case "$bounded_end:$bounded_code" in
+      exited:0) ;;
+      exited:77) settle_other "$folder" done "$(last_line "$folder/log.txt")" && return ;;
+      stopped:*) settle_other "$folder" interrupted "the budget ended" && return ;;
+      *) settle_other "$folder" failed "$bounded_end, code $bounded_code: $(last_line "$folder/log.txt")" && return ;;
+    esac
+  done
+  local format differences
+  for format in markdown json; do
+    differences="$folder/difference.${format/markdown/md}"
+    run_bounded 60 2 "$folder/log.txt" "$detbench" catalog --compare "$folder/described.json" "$folder/device.json" --format "$format" --out "$differences" --force
+    [[ "$bounded_end:$bounded_code" == exited:0 ]] || { settle_other "$folder" failed "the catalogs cannot be compared: $(last_line "$folder/log.txt")" && return; }
+  done
+  settle_other "$folder" done ""
+}
+
+# find_peers_python: a python3 that has PyTorch; the checkout's own environment for peers first.
+find_peers_python() {
+  local candidate
+  for candidate in "$detbench_root/.venv-peers/bin/python3" "$(command -v python3)"; do
+    if [[ -x "$candidate" ]] && timeout 60 "$candidate" -c 'import torch' 2>/dev/null; then
+      printf '%s\n' "$candidate"
+      return 0
+    fi
+  done
+  return 1
+}
+
+# do_peers FOLDER LIMIT_S ARGUMENT...: PyTorch's step beside ours, in one process group. It cannot go on from the middle, so
+# what the budget interrupts begins anew in the next call, and counts as an attempt.
+do_peers() {
+  local folder="$1" limit_s="$2" python
+  shift 2
+  other_begun_s="$SECONDS"
+  mkdir -p -- "$folder"
+  if [[ ! -r "$detbench_root/scripts/peers/compare.py" ]]; then
+    settle_other "$folder" done "no scripts/peers here"
+    return
+  fi
+  if ! python="$(find_peers_python)"; then
+    settle_other "$folder" done "no python3 with PyTorch here"
+    return
+  fi
+  rm -rf -- "$folder/peers"
+  printf '\n# %s\n' "compare.py $*" >>"$folder/log.txt"
+  run_bounded "$limit_s" "$grace_s" "$folder/log.txt" "$python" "$detbench_root/scripts/peers/compare.py" --detbench "$detbench" --backend "$backend" --no-install \
+    --threads "$(<threads)" --out "$folder/peers" "$@"
+  case "$bounded_end:$bounded_code" in
+    exited:0) settle_other "$folder" done "" ;;
+    exited:*) settle_other "$folder" failed "code $bounded_code: $(last_line "$folder/log.txt")" ;;
+    *) if [[ "$bounded_why" == stop ]]; then settle_other "$folder" interrupted "begins anew"; else settle_other "$folder" failed "took longer than $limit_s s"; fi ;;
+  esac
+}
