@@ -107,11 +107,11 @@ gpu_tiers = [
     ],
     [
         "detbench:library_heuristic:f32:graph",
-        "detbench:library_heuristic",
         "pytorch_eager_channels_last",
         "jax_f32",
     ],
     [
+        "detbench:library_heuristic",
         "detbench:fixed_order:bf16:graph",
         "pytorch_eager_channels_last_bf16_deterministic",
         "jax_bf16_deterministic",

@@ -58,16 +58,17 @@ def prepare(folder, gpu=False, say=print):
     """Makes or renews the environment in `folder`; for a GPU with all that PyTorch asks for, its compiler included. Returns its Python and, by peer, the reason why it is not there."""
     folder = pathlib.Path(folder).resolve()
     python = folder / "bin" / "python"
-    wanted = hashlib.sha256((here / "requirements.txt").read_bytes()).hexdigest() + (" gpu" if gpu else "")
+    files = [here / "requirements.txt", *([here / "requirements_gpu.txt"] if gpu else [])]
+    wanted = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest() + (" gpu" if gpu else "")
     stamp = folder / "requirements.sha256"
     reasons = {}
     if not (python.exists() and stamp.exists() and stamp.read_text() == wanted):
-        say(f"installing TensorFlow and PyTorch into {folder}")
+        say(f"installing TensorFlow, PyTorch and JAX into {folder}")
         venv.EnvBuilder(with_pip=True, clear=folder.exists()).create(folder)
-        failed = pip(python, *([] if gpu else ["--no-deps"]), "--requirement", here / "requirements.txt")
+        failed = pip(python, *([] if gpu else ["--no-deps"]), "--requirement", files[0]) or (pip(python, "--no-deps", "--requirement", files[1]) if gpu else "")
         if failed:
-            # One peer that cannot be had here must not cost the other.
-            for line in (here / "requirements.txt").read_text().splitlines():
+            # One peer that cannot be had here must not cost the others.
+            for line in (line for file in files for line in file.read_text().splitlines()):
                 if line and not line.startswith("#"):
                     pip(python, "--no-deps", line)
             reasons["pip"] = failed
@@ -80,7 +81,7 @@ def prepare(folder, gpu=False, say=print):
         if not failed:
             stamp.write_text(wanted)
     missing = {}
-    for peer, module in (("tensorflow", "keras, tensorflow"), ("pytorch", "torch")):
+    for peer, module in (("tensorflow", "keras, tensorflow"), ("pytorch", "torch"), ("jax", "jax")):
         error = import_error(python, module)
         if error:
             missing[peer] = error + (f" ({reasons['pip']})" if "pip" in reasons else "")

@@ -20,10 +20,11 @@ def serve(order):
         raise NotImplementedError("TF32 is a GPU's")
     try:
         device = jax.devices("cuda" if on_gpu else "cpu")[0]
-    except RuntimeError as error:
+    except (RuntimeError, AssertionError) as error:  # the latter where the platform's plugin is not installed
         raise NotImplementedError(f"this JAX sees no {'GPU' if on_gpu else 'CPU'}: {worker.first_line(error)}") from error
-    # Of products in f32. Those of bf16 factors have nothing to round.
-    jax.config.update("jax_default_matmul_precision", "tensorfloat32" if arm.precision == "tf32" else "highest")
+    # On a GPU JAX rounds factors to TF32 unless it is told. Those of bf16 have nothing to round.
+    if arm.precision != "bf16":
+        jax.config.update("jax_default_matmul_precision", "tensorfloat32" if arm.precision == "tf32" else "highest")
     if arm.precision == "f32":
         worker.require_f32(order["arm"], product=probe_product(jax, jnp), convolution=probe_convolution(jax, jnp))
     network = networks.describe(order["model"], order["px"], order["classes"])

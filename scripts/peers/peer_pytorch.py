@@ -16,8 +16,6 @@ def serve(order):
     on_gpu = order["backend"] == "cuda"
     if not on_gpu and (arm.precision == "tf32" or arm.execution in ("graph", "compiled_graph")):
         raise NotImplementedError("TF32 is a GPU's" if arm.precision == "tf32" else "CUDA graphs are a GPU's")
-    if arm.execution == "graph" and arm.precision == "f16":
-        raise NotImplementedError("GradScaler reads on the host whether a gradient was finite, which no CUDA graph can hold")
     if on_gpu and not torch.cuda.is_available():
         raise NotImplementedError("this PyTorch sees no GPU")
     torch.set_num_threads(order["threads"])
@@ -36,7 +34,7 @@ def serve(order):
     torch.manual_seed(order["seed"])
     model = networks_pytorch.make_network(order["model"], order["px"], order["classes"])
     model = model.to(device=device, memory_format=memory_format).train()
-    # One kernel for all parameters on a GPU; on a CPU the default.
+    # One kernel for all parameters on a GPU, which also takes f16's scale without asking the device; on a CPU the default.
     optimizer = torch.optim.SGD(model.parameters(), lr=order["learning_rate"], momentum=order["momentum"], **({"fused": True} if on_gpu else {}))
     images, labels = worker.images_and_labels(order)
     images = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(memory_format=memory_format).to(device)
@@ -53,7 +51,11 @@ def serve(order):
     last = {}
 
     def launches():
+        # What torch.compile keeps in a CUDA graph's memory has to be given up before the graph runs again.
+        last.clear()
         optimizer.zero_grad(set_to_none=True)
+        if arm.execution == "compiled_graph":
+            torch.compiler.cudagraph_mark_step_begin()
         loss = forward(images, labels)
         scaler.scale(loss).backward()
         scaler.step(optimizer)
@@ -63,7 +65,7 @@ def serve(order):
     step, prepare = launches, lambda: None
     if arm.execution == "graph":
         graph = torch.cuda.CUDAGraph()
-        step, prepare = graph.replay, lambda: capture(torch, graph, launches, model, optimizer, order["seed"])
+        step, prepare = graph.replay, lambda: capture(torch, graph, launches, model, optimizer, scaler, order["seed"])
 
     def weights():
         return [value.detach().cpu().contiguous().numpy() for value in model.state_dict().values()]
@@ -74,9 +76,10 @@ def serve(order):
     return {**timed, "program": program(torch, on_gpu), "parameters": parameters, "memory_bytes": memory}
 
 
-def capture(torch, graph, step, model, optimizer, seed):
+def capture(torch, graph, step, model, optimizer, scaler, seed):
     """Captures `step` after three steps on a side stream, which let cuDNN choose and the optimizer make its slots, and takes
-    weights, statistics, slots and random numbers back to the beginning."""
+    weights, statistics, slots, the loss's scale and random numbers back to the beginning."""
+    scale = scaler.state_dict()
     begun = {name: value.clone() for name, value in model.state_dict().items()}
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
@@ -92,6 +95,7 @@ def capture(torch, graph, step, model, optimizer, seed):
             value.copy_(begun[name])
         for slots in optimizer.state.values():
             slots["momentum_buffer"].zero_()
+    scaler.load_state_dict(scale)
     torch.manual_seed(seed)
     torch.cuda.synchronize()
 
