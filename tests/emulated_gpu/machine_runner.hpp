@@ -41,7 +41,7 @@ inline std::string kernel_text(int pointers, const std::string& body, const std:
   return text + body + "\nret;\n}\n";
 }
 
-struct Setup {
+struct Conditions {
   Dimensions grid{1, 1, 1}, block{32, 1, 1};
   Schedule schedule = {};
   Shape shape = {};
@@ -49,11 +49,11 @@ struct Setup {
 };
 
 /// Runs to the end in small steps.
-inline void run_kernel(const std::string& text, const std::vector<std::uint64_t>& parameters, const GlobalMemory& memory, const Setup& setup = {}) {
-  Launch launch{std::make_shared<Program>(ptx::Module::parse(text)), "f", setup.grid, setup.block, setup.dynamic_shared_bytes, {}};
+inline void run_kernel(const std::string& text, const std::vector<std::uint64_t>& parameters, const GlobalMemory& memory, const Conditions& conditions = {}) {
+  Launch launch{std::make_shared<Program>(ptx::Module::parse(text)), "f", conditions.grid, conditions.block, conditions.dynamic_shared_bytes, {}};
   launch.parameters.resize(parameters.size() * 8);
   if (!parameters.empty()) std::memcpy(launch.parameters.data(), parameters.data(), launch.parameters.size());
-  Run run(std::move(launch), setup.shape, setup.schedule, memory);
+  Run run(std::move(launch), conditions.shape, conditions.schedule, memory);
   for (int step = 0; !run.advance(10000); ++step) {
     if (step == 20000) throw std::runtime_error("the kernel does not end");
   }
@@ -61,18 +61,18 @@ inline void run_kernel(const std::string& text, const std::vector<std::uint64_t>
 
 /// The kernel's single pointer is to `values`, which it changes.
 template <class T>
-void run_on(std::vector<T>& values, const std::string& body, const Setup& setup = {}, const std::string& module_variables = "") {
+void run_on(std::vector<T>& values, const std::string& body, const Conditions& conditions = {}, const std::string& module_variables = "") {
   ListedMemory memory;
   const std::uintptr_t pointer = memory.add(values);
-  run_kernel(kernel_text(1, body, module_variables), {pointer}, memory, setup);
+  run_kernel(kernel_text(1, body, module_variables), {pointer}, memory, conditions);
 }
 
 /// What the machine refuses a kernel for.
 template <class T = std::uint32_t>
-std::pair<Fault::Kind, std::string> fault_of(const std::string& body, const Setup& setup = {}, const std::string& module_variables = "") {
+std::pair<Fault::Kind, std::string> fault_of(const std::string& body, const Conditions& conditions = {}, const std::string& module_variables = "") {
   std::vector<T> values(1024);
   try {
-    run_on(values, body, setup, module_variables);
+    run_on(values, body, conditions, module_variables);
   } catch (const Fault& fault) {
     return {fault.kind(), fault.what()};
   }
@@ -108,10 +108,10 @@ std::vector<Result> each(const std::string& statements, const std::vector<Inputs
   body += statements + "\nld.param.u64 %d0, [p" + std::to_string(parameters.size()) + "];\nmad.wide.u32 %d1, %r0, " +
           std::to_string(sizeof(Result)) + ", %d0;\nst.global" + runner::memory_type<Result>() + " [%d1], %y;";
   parameters.push_back(memory.add(result));
-  Setup setup;
-  setup.block.x = 128;
-  setup.grid.x = static_cast<std::uint32_t>((count + 127) / 128);
-  run_kernel(kernel_text(static_cast<int>(parameters.size()), body), parameters, memory, setup);
+  Conditions conditions;
+  conditions.block.x = 128;
+  conditions.grid.x = static_cast<std::uint32_t>((count + 127) / 128);
+  run_kernel(kernel_text(static_cast<int>(parameters.size()), body), parameters, memory, conditions);
   return result;
 }
 

@@ -9,6 +9,8 @@ namespace detbench::emulated {
 namespace {
 
 constexpr std::uint32_t nowhere = std::numeric_limits<std::uint32_t>::max();
+/// Of how many turns one is for lanes that are not the lowest.
+constexpr std::uint32_t turns_between = 4;
 
 std::string position_text(const Dimensions& at) {
   return "(" + std::to_string(at.x) + ", " + std::to_string(at.y) + ", " + std::to_string(at.z) + ")";
@@ -29,7 +31,7 @@ bool choose_lanes(Warp& warp, bool take_turns) {
   for_lanes(ready, [&](int lane) { places[count++] = warp.lane_pc[static_cast<std::size_t>(lane)]; });
   std::sort(places.begin(), places.begin() + count);
   count = static_cast<std::size_t>(std::unique(places.begin(), places.begin() + count) - places.begin());
-  const std::size_t chosen = take_turns ? ++warp.turns % count : 0;
+  const std::size_t chosen = take_turns ? warp.turns / turns_between % count : 0;
   warp.pc = places[chosen];
   warp.stop_pc = chosen + 1 < count ? places[chosen + 1] : nowhere;
   for_lanes(ready, [&](int lane) { warp.active |= static_cast<Mask>(warp.lane_pc[static_cast<std::size_t>(lane)] == warp.pc) << lane; });
@@ -150,11 +152,9 @@ void Warp::fault(Fault::Kind kind, const Instruction& instruction, int lane, con
 
 std::uint64_t run_warp(Warp& warp, std::uint64_t budget) {
   const Instruction* const code = warp.block->grid->code->instructions.data();
-  if (!choose_lanes(warp, warp.turns % 4 == 3)) {
-    ++warp.turns;
-    return 0;
-  }
+  const bool can_run = choose_lanes(warp, warp.turns % turns_between == turns_between - 1);
   ++warp.turns;
+  if (!can_run) return 0;
   std::uint64_t done = 0;
   while (done < budget) {
     const Instruction& in = code[warp.pc];
