@@ -2,6 +2,7 @@
 // sum, and nothing fixes it. Neighbouring threads take neighbouring summands, as the plain loop of a beginner has it.
 #include "kernels/reduction/cuda_grid_sums.hpp"
 #include "kernels/reduction/cuda_rows.hpp"
+#include "kernels/reduction/running_sum.hpp"
 
 namespace detbench::reduction {
 namespace {
@@ -28,7 +29,9 @@ TableRow cuda_atomic_per_element_row() {
   auto algorithm = sum_algorithm<AtomicPerElement>("atomic_per_element");
   algorithm.largest_n = std::int64_t{1} << 24;
   algorithm.too_large = "atomics on one address go one after the other, so a larger sum takes tens of milliseconds";
-  return sum_row(std::move(algorithm), DeviceKind::cuda);
+  TableRow row = sum_row(std::move(algorithm), DeviceKind::cuda);
+  row.bound_constant = running_sum_bound_constant;
+  return row;
 }
 
 }  // namespace detbench::reduction
