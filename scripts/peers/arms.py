@@ -61,7 +61,12 @@ def parse(name):
             return make(name, **found.groupdict())
     peer = name.split("_")[0]
     wanted = next((pattern for pattern, _ in grammars if pattern.startswith(peer + "_")), None) if peer in peers else None
-    raise ValueError(f"no arm is called '{name}'" + (f", names are made as {re.sub('[?]P<[a-z]+>', '', wanted)}" if wanted else "; --list-arms prints them"))
+    raise ValueError(f"no arm is called '{name}'" + (f", names are made as {readable(wanted)}" if wanted else "; --list-arms prints them"))
+
+
+def readable(pattern):
+    """A grammar as the head of this file has it: optional parts in brackets."""
+    return re.sub(r"\(\?:(_\([^()]*\))\)\?", r"[\1]", re.sub(r"\?P<[a-z]+>", "", pattern))
 
 
 def tensorflow(name, how):

@@ -191,14 +191,24 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"compare: {message}; see --help\n")
 
 
+def names(text):
+    return [part for part in text.split(",") if part]
+
+
+def numbers(text):
+    try:
+        return [int(part) for part in names(text)]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is no list of whole numbers, like 8,32") from None
+
+
 def make_parser():
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
-    listed = lambda kind: lambda text: [kind(x) for x in text.split(",") if x]
-    parser.add_argument("--models", type=listed(str), default=["mobilenet_v2_alpha1.0"], help="separated by commas (default %(default)s)")
-    parser.add_argument("--px", type=listed(int), default=[96, 224], help="image sizes (default %(default)s)")
-    parser.add_argument("--batch", type=listed(int), default=[8, 32], help="batch sizes (default %(default)s)")
+    parser.add_argument("--models", type=names, default=["mobilenet_v2_alpha1.0"], help="separated by commas (default %(default)s)")
+    parser.add_argument("--px", type=numbers, default=[96, 224], help="image sizes (default %(default)s)")
+    parser.add_argument("--batch", type=numbers, default=[8, 32], help="batch sizes (default %(default)s)")
     parser.add_argument("--classes", type=int, default=1000)
-    parser.add_argument("--arms", type=listed(str), help="names or patterns of arms; --list-arms prints those of the backend, arms.py says how names are made")
+    parser.add_argument("--arms", type=names, help="names or patterns of arms; --list-arms prints those of the backend, arms.py says how names are made")
     parser.add_argument("--list-arms", action="store_true")
     parser.add_argument("--reference", help="the arm that others of its precision are divided by (default: the first of ours that ran)")
     parser.add_argument("--rounds", type=int, default=3, help="processes per arm (default %(default)s)")
@@ -209,7 +219,7 @@ def make_parser():
     parser.add_argument("--digest-steps", type=int, default=3, help="steps from the fixed seeds to the digest (default %(default)s)")
     parser.add_argument("--profile-steps", type=int, default=5, help="our steps seen op by op after the timed ones; 0: none (default %(default)s)")
     parser.add_argument("--threads", type=int, default=0, help="of every arm; 0: one per CPU that this process may use")
-    parser.add_argument("--thread-counts", type=listed(int), help="whose bits are compared (default: 1 and --threads; with --backend cuda --threads alone)")
+    parser.add_argument("--thread-counts", type=numbers, help="whose bits are compared (default: 1 and --threads; with --backend cuda --threads alone)")
     parser.add_argument("--backend", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--timeout", type=float, default=1800, help="seconds for one process (default %(default)s)")

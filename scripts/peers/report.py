@@ -145,7 +145,7 @@ def markdown(result):
         for precision in arms.precisions:
             rows = [row for row in one["rows"] if row["precision"] == precision]
             if rows:
-                lines += ["", f"## {one['model']}, {one['px']} px, batch {one['batch']}, {precision}", ""]
+                lines += ["", f"## {one['model']}, {one['px']} px, batch {one['batch']}, {precision}", "", f"{'; '.join(one['programs']) or 'Nothing ran'}.", ""]
                 head = ["arm", "median ms", "min ms", "images/s", "ratio (median)", "ratio (min)", "ready s", "MiB", "bits"]
                 lines += table(head, [cells(row, one["batch"]) for row in rows])
     best = [[f"{one['model']}, {one['px']} px, batch {one['batch']}, {b['precision']}", b["which"], b["ours"], b["peer"], f"{b['ratio']:.2f}"] for one in result["settings"] for b in one["best"]]

@@ -107,11 +107,12 @@ class Compare(unittest.TestCase):
     def test_refuses_what_makes_no_sense(self):
         for arguments, said in (
             (["--arms", "mxnet_*"], "no arm is called 'mxnet_*'"),
-            (["--arms", "pytorch_eager_sideways"], "pytorch_(eager|compiled|compiled_graph|graph)_"),
+            (["--arms", "pytorch_eager_sideways"], "pytorch_(eager|compiled|compiled_graph|graph)_(channels_last|contiguous)[_(tf32|bf16|f16)][_(deterministic)]"),
             (["--arms", "detbench:"], "names no policy"),
             (["--arms", ","], "names none"),
             (["--batch", "0"], "--batch 0: at least one"),
             (["--px", "-1"], "--px -1: at least one, each above 0"),
+            (["--batch", "8,many"], "'8,many' is no list of whole numbers"),
             (["--models", ""], "--models : at least one"),
             (["--group", "0"], "--group 0: 1 or more"),
             (["--seconds", "nan"], "--seconds nan: 0 or more"),
