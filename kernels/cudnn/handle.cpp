@@ -6,7 +6,7 @@
 namespace detbench::cudnn {
 
 Result<cudnnHandle_t> handle_for(Device& device, Stream& stream) {
-  const auto lib = library();
+  const auto lib = library_for_gpu();
   if (!lib) return tl::unexpected(lib.error());
   if (device.kind() != DeviceKind::cuda) return unsupported("cuDNN needs a GPU; this device is " + device.name());
   if (auto s = device.activate(); !s) return tl::unexpected(s.error());
@@ -27,7 +27,7 @@ Result<cudnnHandle_t> handle_for(Device& device, Stream& stream) {
 }
 
 Result<PlanningHandle> planning_handle(Device& device) {
-  const auto lib = library();
+  const auto lib = library_for_gpu();
   if (!lib) return tl::unexpected(lib.error());
   if (device.kind() != DeviceKind::cuda) return unsupported("cuDNN needs a GPU; this device is " + device.name());
   if (auto s = device.activate(); !s) return tl::unexpected(s.error());

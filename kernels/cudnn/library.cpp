@@ -1,10 +1,18 @@
 #include "kernels/cudnn/library.hpp"
 
+#include <cuda_runtime_api.h>
+
 #include "kernels/cudnn/version.hpp"
 #include "kernels/device/dynamic_library.hpp"
 
 namespace detbench::cudnn {
 namespace {
+
+constexpr std::size_t oldest_version = 90800;
+
+std::string version_text(std::size_t v) {
+  return std::to_string(v / 10000) + "." + std::to_string(v / 100 % 100) + "." + std::to_string(v % 100);
+}
 
 Result<Library> load() {
   const LibrarySearch search{"cuDNN 9", {"libcudnn.so.9"}, "DETBENCH_CUDNN_DIR", {"cudnn"},
@@ -20,6 +28,9 @@ Result<Library> load() {
   DETBENCH_CUDNN_FUNCTIONS(DETBENCH_RESOLVE)
 #undef DETBENCH_RESOLVE
   library.version = library.cudnnGetVersion();
+  // Earlier ones have the functions, and refuse descriptions of a GPU as damaged ones.
+  if (library.version < oldest_version)
+    return unsupported("the cuDNN in " + library.path.string() + " is version " + version_text(library.version) + ": " + version_text(oldest_version) + " or newer is needed");
   return library;
 }
 
@@ -29,6 +40,18 @@ Result<const Library*> library() {
   static const Result<Library> loaded = load();
   if (!loaded) return tl::unexpected(loaded.error());
   return &*loaded;
+}
+
+Result<const Library*> library_for_gpu() {
+  auto found = library();
+  if (!found) return found;
+  // What it says and what its kernels give would be a mixture that neither vendor nor reader knows.
+  const auto theirs = (*found)->cudnnGetCudartVersion() / 1000;
+  if (theirs != CUDART_VERSION / 1000)
+    return unsupported("the cuDNN in " + (*found)->path.string() + " is made for CUDA " + std::to_string(theirs) + ", this program for CUDA " +
+                       std::to_string(CUDART_VERSION / 1000) + ": pip install nvidia-cudnn-cu" + std::to_string(CUDART_VERSION / 1000) +
+                       ", or set DETBENCH_CUDNN_DIR to the folder of one that fits");
+  return found;
 }
 
 Reason cudnn_reason(const Library& library, cudnnStatus_t status, const char* call) {
@@ -55,8 +78,7 @@ namespace detbench {
 Result<std::string> cudnn_version() {
   auto library = cudnn::library();
   if (!library) return tl::unexpected(library.error());
-  const auto v = (*library)->version;
-  return std::to_string(v / 10000) + "." + std::to_string(v / 100 % 100) + "." + std::to_string(v % 100);
+  return cudnn::version_text((*library)->version);
 }
 
 }  // namespace detbench

@@ -65,6 +65,9 @@ struct Library {
 /// Loaded at the first call, with every function resolved; later calls give the same answer. The search order is that of
 /// kernels/device/dynamic_library.hpp with DETBENCH_CUDNN_DIR. Thread-safe.
 Result<const Library*> library();
+/// The same for work on a GPU: refuses a library that is made for another major version of CUDA than this program. Asking what
+/// cuDNN would do needs no GPU, and there such a library may answer.
+Result<const Library*> library_for_gpu();
 
 /// "cudnnBackendFinalize: CUDNN_STATUS_NOT_SUPPORTED (3000): <what the library's last error says>".
 Reason cudnn_reason(const Library& library, cudnnStatus_t status, const char* call);

@@ -1,11 +1,14 @@
 #include "kernels/device/dynamic_library.hpp"
 
 #include <dlfcn.h>
+#include <elf.h>
 #include <glob.h>
 #include <link.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
+#include <fstream>
 
 namespace detbench {
 namespace {
@@ -50,6 +53,44 @@ fs::path path_of(void* handle, const std::string& fallback) {
   return ignored ? fs::path(map->l_name) : resolved;
 }
 
+/// Why a file that is there is no library for this machine; empty: the loader may try. The loader's own words for these are
+/// "file too short" or that a file which exists does not, and it maps what is cut short and dies when it reads it.
+std::string why_unloadable(const fs::path& file) {
+  constexpr auto here =
+#if defined(__x86_64__)
+      EM_X86_64;
+#elif defined(__aarch64__)
+      EM_AARCH64;
+#else
+      EM_NONE;
+#endif
+  std::error_code error;
+  if (fs::is_directory(file, error)) return "is a folder";
+  const auto size = fs::file_size(file, error);
+  std::ifstream stream(file, std::ios::binary);
+  Elf64_Ehdr header{};
+  if (error || !stream.read(reinterpret_cast<char*>(&header), sizeof header) || std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
+    return error || !stream.is_open() ? "cannot be read" : "is no shared library";
+  if (header.e_ident[EI_CLASS] != ELFCLASS64 || (here != EM_NONE && header.e_machine != here))
+    return "is made for another processor (ELF machine " + std::to_string(header.e_machine) + ")";
+  stream.seekg(static_cast<std::streamoff>(header.e_phoff));
+  for (int i = 0; i < header.e_phnum; ++i) {
+    Elf64_Phdr segment{};
+    if (header.e_phentsize != sizeof segment || !stream.read(reinterpret_cast<char*>(&segment), sizeof segment)) return "is cut short: not even its headers are whole";
+    if (segment.p_type == PT_LOAD && (segment.p_offset > size || segment.p_filesz > size - segment.p_offset))
+      return "is cut short: " + std::to_string(size) + " bytes of at least " + std::to_string(segment.p_offset + segment.p_filesz);
+  }
+  return "";
+}
+
+/// Other versions of a library in a folder: "libcudnn.so.8" where "libcudnn.so.9" was wanted.
+std::string other_versions(const fs::path& folder, const std::string& name) {
+  const auto stem = name.substr(0, name.find(".so"));
+  std::string found;
+  for (const auto& file : matching((folder / (stem + ".so.*")).string())) found += (found.empty() ? "" : ", ") + file.string();
+  return found;
+}
+
 void* open_file(const std::string& file) { return dlopen(file.c_str(), RTLD_NOW | RTLD_GLOBAL); }
 
 }  // namespace
@@ -77,27 +118,31 @@ std::vector<fs::path> library_folders(const LibrarySearch& search, const std::fu
 Result<DynamicLibrary> DynamicLibrary::load(const LibrarySearch& search) {
   std::string tried;
   // A file that is there but does not load is the more telling reason.
-  std::string broken;
+  std::string broken, others;
   const auto attempt = [&](const std::string& file) -> void* {
-    if (void* handle = open_file(file)) return handle;
+    const bool path = file.find('/') != std::string::npos;
     std::error_code ignored;
-    if (broken.empty() && file.find('/') != std::string::npos && fs::exists(file, ignored)) {
-      const char* error = dlerror();
-      broken = error == nullptr ? file : error;
-    }
+    if (path && !fs::exists(file, ignored)) return nullptr;
+    const auto why = path ? why_unloadable(file) : "";
+    if (why.empty())
+      if (void* handle = open_file(file)) return handle;
+    if (!path || !broken.empty()) return nullptr;
+    const char* error = why.empty() ? dlerror() : nullptr;
+    broken = error != nullptr ? error : file + " " + why;
     return nullptr;
   };
   const auto in_folder = [&](const fs::path& folder) -> Result<DynamicLibrary> {
     for (const auto& name : search.file_names)
       if (void* handle = attempt((folder / name).string())) return DynamicLibrary(handle, path_of(handle, (folder / name).string()));
     tried += (tried.empty() ? "" : ", ") + folder.string();
+    if (others.empty()) others = other_versions(folder, search.file_names.front());
     return unsupported("");
   };
   const auto absent = [&]() {
     std::string names;
     for (const auto& name : search.file_names) names += (names.empty() ? "" : " or ") + name;
     return unsupported("no " + search.name + " here: " + names + (broken.empty() ? " not found in " + tried : " does not load: " + broken) +
-                       "; " + search.remedy + ", or set " + search.folder_variable + " to the folder that holds it");
+                       (broken.empty() && !others.empty() ? ", where there is another version: " + others : "") + "; " + search.remedy + ", or set " + search.folder_variable + " to the folder that holds it");
   };
   if (const auto folder = variable(search.folder_variable); !folder.empty()) {
     if (auto loaded = in_folder(folder)) return loaded;

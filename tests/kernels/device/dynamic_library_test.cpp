@@ -137,6 +137,39 @@ TEST_F(DynamicLibraryTest, AFileThatDoesNotLoadIsNamedAndTheSearchGoesOn) {
             good.string());
 }
 
+TEST_F(DynamicLibraryTest, WhatIsNoLibraryForThisMachineIsOneReasonAndNoCrash) {
+  const auto reason = [&](const std::string& folder, const std::string& file) {
+    return elsewhere([&] {
+      setenv("DETBENCH_TEST_FOO_DIR", (root_ / folder).c_str(), 1);
+      return loaded_or_reason(search(file));
+    });
+  };
+  fs::create_directories(root_ / "folder/libfoo_folder.so.9");
+  EXPECT_THAT(reason("folder", "libfoo_folder.so.9"), HasSubstr("libfoo_folder.so.9 is a folder; install foo"));
+  fs::create_directories(root_ / "empty");
+  std::ofstream(root_ / "empty/libfoo_empty.so.9");
+  EXPECT_THAT(reason("empty", "libfoo_empty.so.9"), HasSubstr("libfoo_empty.so.9 is no shared library"));
+  // Another processor's: the machine is the 16-bit word at byte 18.
+  const auto foreign = put("foreign", "libfoo_foreign.so.9");
+  std::fstream(foreign, std::ios::in | std::ios::out | std::ios::binary).seekp(18).write("\x15\x00", 2);
+  EXPECT_THAT(reason("foreign", "libfoo_foreign.so.9"), HasSubstr("is made for another processor (ELF machine 21)"));
+  // Half a library: mapped and read behind its end it would end the process.
+  const auto half = put("half", "libfoo_half.so.9");
+  fs::resize_file(half, fs::file_size(half) / 8);
+  EXPECT_THAT(reason("half", "libfoo_half.so.9"), HasSubstr("libfoo_half.so.9 is cut short: "));
+  fs::resize_file(half, 70);
+  EXPECT_THAT(reason("half", "libfoo_half.so.9"), HasSubstr("is cut short: not even its headers are whole"));
+}
+
+TEST_F(DynamicLibraryTest, AnotherVersionInTheFolderIsNamed) {
+  const auto older = put("old", "libfoo_version.so.8");
+  const auto reason = elsewhere([&] {
+    setenv("DETBENCH_TEST_FOO_DIR", (root_ / "old").c_str(), 1);
+    return loaded_or_reason(search("libfoo_version.so.9"));
+  });
+  EXPECT_THAT(reason, HasSubstr("not found in " + (root_ / "old").string() + ", where there is another version: " + (root_ / "old/libfoo_version.so.8").string()));
+}
+
 TEST_F(DynamicLibraryTest, AbsentNamesTheFoldersThatWereThere) {
   fs::create_directories(root_ / "toolkit/lib64");
   const auto reason = elsewhere([&] {
