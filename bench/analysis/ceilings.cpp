@@ -66,19 +66,28 @@ std::vector<ArithmeticCeiling> arithmetic_ceilings(const std::vector<ComparisonV
   return ceilings;
 }
 
-const ArithmeticCeiling* peak_of(const std::vector<ArithmeticCeiling>& ceilings, std::string_view types) {
-  const auto arithmetic = types.substr(0, types.find("_dw"));
-  const ArithmeticCeiling* peak = nullptr;
-  for (const auto& ceiling : ceilings)
-    if (ceiling.types == arithmetic && (!peak || ceiling.gflop_per_s > peak->gflop_per_s)) peak = &ceiling;
-  return peak;
-}
+namespace {
 
-const ArithmeticCeiling* fma_ceiling(const std::vector<ArithmeticCeiling>& ceilings) {
+template <class Fits>
+const ArithmeticCeiling* fastest_that(const std::vector<ArithmeticCeiling>& ceilings, const Fits& fits) {
   const ArithmeticCeiling* fastest = nullptr;
   for (const auto& ceiling : ceilings)
-    if (ceiling.op == "fma_rate" && (!fastest || ceiling.gflop_per_s > fastest->gflop_per_s)) fastest = &ceiling;
+    if (fits(ceiling) && (!fastest || ceiling.gflop_per_s > fastest->gflop_per_s)) fastest = &ceiling;
   return fastest;
+}
+
+std::string_view arithmetic_of(std::string_view types) { return types.substr(0, types.find("_dw")); }
+
+}  // namespace
+
+const ArithmeticCeiling* product_ceiling(const std::vector<ArithmeticCeiling>& ceilings, std::string_view types) {
+  return fastest_that(ceilings, [&](const ArithmeticCeiling& c) { return c.op == "matmul" && c.types == arithmetic_of(types); });
+}
+const ArithmeticCeiling* peak_of(const std::vector<ArithmeticCeiling>& ceilings, std::string_view types) {
+  return fastest_that(ceilings, [&](const ArithmeticCeiling& c) { return c.types == arithmetic_of(types); });
+}
+const ArithmeticCeiling* fma_ceiling(const std::vector<ArithmeticCeiling>& ceilings) {
+  return fastest_that(ceilings, [](const ArithmeticCeiling& c) { return c.op == "fma_rate"; });
 }
 
 std::string bytes_in_words(double bytes) {

@@ -38,8 +38,9 @@ struct ArithmeticCeiling {
 };
 /// Of one file: fma_rate first, then products by types and rate, fastest first.
 std::vector<ArithmeticCeiling> arithmetic_ceilings(const std::vector<ComparisonView>& views, const ResultFile& file);
-/// The roof over arithmetic of these types: the fastest product of the same types ("_dw..." aside), and in strict f32
-/// fma_rate where that is faster. nullptr: none was measured.
+/// The fastest product of these types ("_dw..." aside). nullptr: none was measured.
+const ArithmeticCeiling* product_ceiling(const std::vector<ArithmeticCeiling>& ceilings, std::string_view types);
+/// The roof over arithmetic of these types: the fastest product, and in strict f32 fma_rate where that is faster.
 const ArithmeticCeiling* peak_of(const std::vector<ArithmeticCeiling>& ceilings, std::string_view types);
 /// fma_rate: the roof over kernels that multiply and add in f32 whatever is stored. nullptr: it was not measured.
 const ArithmeticCeiling* fma_ceiling(const std::vector<ArithmeticCeiling>& ceilings);

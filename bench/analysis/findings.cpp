@@ -12,6 +12,7 @@
 #include "bench/analysis/headlines.hpp"
 #include "bench/analysis/price.hpp"
 #include "bench/analysis/provenance.hpp"
+#include "bench/analysis/roofline.hpp"
 
 namespace detbench::analysis {
 namespace {
@@ -178,6 +179,7 @@ std::vector<Finding> find_findings(const std::vector<ResultFile>& files, const s
     rows_in_words(files[i], who, findings);
     networks_in_words(headlines, files[i], who, findings);
     prices_in_words(views, files[i], who, findings);
+    if (const auto roofline = roofline_sentence(views, files[i]); !roofline.empty()) findings.push_back({who + roofline});
     reductions_in_words(views, files[i], who, findings);
     divergence_in_words(files[i], who, findings);
     ablation_in_words(files[i], who, findings);

@@ -101,18 +101,6 @@ Json row_of(const ComparisonView& view, const ArmView& arm, const Roof& roof, co
           {"replay", arm.record->replay}};
 }
 
-/// Calls f(view, its roof) for every comparison that has a place under a roof.
-template <class F>
-void for_each_roofed(const std::vector<ComparisonView>& views, const F& f) {
-  const ResultFile* file = nullptr;
-  std::optional<Roofs> roofs;
-  for (const auto& view : views) {
-    if (view.file != file) roofs.emplace(views, *(file = view.file));
-    if (is_network(view) || is_machine_rate(view)) continue;
-    if (const auto roof = roofs->over(view)) f(view, *roof, *roofs);
-  }
-}
-
 }  // namespace
 
 std::optional<double> Roof::memory_gflop_per_s() const { return memory ? std::optional(memory->gb_per_s * flop_per_byte) : std::nullopt; }
@@ -151,14 +139,28 @@ std::string Roofs::missing() const {
   return reads ? "no arithmetic rate was measured" : arithmetic_.empty() ? "neither memory_read nor an arithmetic rate was measured" : "no memory_read was measured";
 }
 
+std::vector<RooflineProblem> roofline_problems(const std::vector<ComparisonView>& views) {
+  std::vector<RooflineProblem> problems;
+  const ResultFile* file = nullptr;
+  std::optional<Roofs> roofs;
+  for (const auto& view : views) {
+    if (view.file != file) roofs.emplace(views, *(file = view.file));
+    if (is_network(view) || is_machine_rate(view)) continue;
+    const auto roof = roofs->over(view);
+    if (!roof) continue;
+    const Published published(view);
+    RooflineProblem problem{&view, types_of(view), Json::array()};
+    for (const auto& arm : view.arms)
+      if (arm.timed()) problem.rows.push_back(row_of(view, arm, *roof, problem.types, published.role_of(arm)));
+    if (!problem.rows.empty()) problems.push_back(std::move(problem));
+  }
+  return problems;
+}
+
 Json roofline_rows(const std::vector<ComparisonView>& views) {
   Json rows = Json::array();
-  for_each_roofed(views, [&](const ComparisonView& view, const Roof& roof, const Roofs&) {
-    const Published published(view);
-    const auto types = types_of(view);
-    for (const auto& arm : view.arms)
-      if (arm.timed()) rows.push_back(row_of(view, arm, roof, types, published.role_of(arm)));
-  });
+  for (auto& problem : roofline_problems(views))
+    for (auto& row : problem.rows) rows.push_back(std::move(row));
   return rows;
 }
 
@@ -170,123 +172,6 @@ std::vector<std::string> roofless(const std::vector<ResultFile>& files, const st
       lines.push_back((tag.empty() ? "No roofs" : "No roofs for " + tag) + ": " + missing + " in this run (suite:ceilings)");
     }
   return lines;
-}
-
-namespace {
-
-/// One panel of the chart: problems of a kind and type that stand under the same roofs.
-struct Panel {
-  std::string name;
-  Json rows = Json::array();
-  std::size_t problems = 0;
-  const ComparisonView* view = nullptr;  ///< any of them
-  double lowest = HUGE_VAL, highest = 0;  ///< operations per byte
-};
-
-/// Directions of a convolution apart; of the rest whole suites, and a matrix product is one wherever it comes from.
-std::string panel_of(const ComparisonView& view, const std::string& types) {
-  const bool alone = view.suite == "convolution" || view.op == "matmul" || view.suite.empty();
-  const auto group = alone ? view.op : view.suite;
-  return group + "  " + types.substr(0, types.find("_dw")) + (view.tag.empty() ? "" : " · " + view.tag);
-}
-
-/// Names the marks that reach highest, of the fastest arms and of those in fixed order.
-void name_the_best(Json& rows, double middle) {
-  Json *fastest = nullptr, *fixed = nullptr;
-  const auto higher = [](const Json* best, const Json& row) { return !best || row["gflop_per_s"] > (*best)["gflop_per_s"]; };
-  for (auto& row : rows) {
-    if (row["kind"] != "arm") continue;
-    const auto role = row["role"].get<std::string>();
-    row["name"] = "";
-    row["name_side"] = row["flop_per_byte"] > middle ? "left" : "right";
-    if (role.starts_with("fastest") && !role.starts_with("fastest without") && higher(fastest, row)) fastest = &row;
-    if (role.find("fixed order") != std::string::npos && higher(fixed, row)) fixed = &row;
-  }
-  for (auto* best : {fastest, fixed})
-    if (best) (*best)["name"] = (*best)["algorithm"];
-}
-
-void add_roof(Json& rows, const std::string& name, double x_low, double y_low, double x_high, double y_high) {
-  for (const auto& [x, y, text] : {std::tuple{x_low, y_low, std::string()}, {x_high, y_high, name}})
-    rows.push_back({{"kind", "roof"}, {"roof", name}, {"flop_per_byte", x}, {"gflop_per_s", y}, {"name", text}});
-}
-
-/// The lines of one panel from `low` to `high` operations per byte.
-void add_roofs(Json& rows, const Panel& panel, const std::vector<ComparisonView>& views, double low, double high) {
-  const auto& file = *panel.view->file;
-  const auto memory = measured_ceilings(views, file);
-  const auto arithmetic = arithmetic_ceilings(views, file);
-  // The largest buffer is memory, smaller ones may be caches.
-  const Ceiling* read = nullptr;
-  for (const auto& ceiling : memory)
-    if (ceiling.op == "memory_read" && (!read || ceiling.buffer_bytes > read->buffer_bytes)) read = &ceiling;
-  const auto* peak = peak_of(arithmetic, types_of(*panel.view));
-  const auto* fma = fma_ceiling(arithmetic);
-  double top = 0;
-  for (const auto* ceiling : {peak, fma})
-    if (ceiling) top = std::max(top, ceiling->gflop_per_s);
-  if (read) {
-    const double until = top > 0 ? std::min(high, top / read->gb_per_s) : high;
-    if (until > low) add_roof(rows, fmt::format("read {:.4g} GB/s", read->gb_per_s), low, low * read->gb_per_s, until, until * read->gb_per_s);
-  }
-  const auto level = [&](const ArithmeticCeiling& ceiling, const char* what) {
-    const double from = read ? std::max(low, ceiling.gflop_per_s / read->gb_per_s) : low;
-    if (from < high) add_roof(rows, fmt::format("{} {:.4g} GFLOP/s", what, ceiling.gflop_per_s), from, ceiling.gflop_per_s, high, ceiling.gflop_per_s);
-  };
-  if (peak && peak != fma) level(*peak, "products");
-  if (fma) level(*fma, "f32 fma");
-}
-
-}  // namespace
-
-Json roofline_chart_rows(const std::vector<ComparisonView>& views, std::size_t most_panels) {
-  std::vector<Panel> panels;
-  for_each_roofed(views, [&](const ComparisonView& view, const Roof& roof, const Roofs&) {
-    const Published published(view);
-    const auto types = types_of(view);
-    const auto name = panel_of(view, types);
-    Json rows = Json::array();
-    double low = HUGE_VAL, high = 0;
-    for (const auto& arm : view.arms) {
-      if (!arm.timed()) continue;
-      const auto role = published.role_of(arm);
-      if (role.empty()) continue;
-      auto row = row_of(view, arm, roof, types, role);
-      low = std::min(low, row["gflop_per_s"].get<double>()), high = std::max(high, row["gflop_per_s"].get<double>());
-      row["kind"] = "arm";
-      rows.push_back(std::move(row));
-    }
-    if (rows.empty()) return;
-    auto panel = std::find_if(panels.begin(), panels.end(), [&](const Panel& p) { return p.name == name; });
-    if (panel == panels.end()) panel = panels.insert(panels.end(), Panel{name});
-    panel->rows.push_back({{"kind", "span"}, {"flop_per_byte", roof.flop_per_byte}, {"low", low}, {"high", high}, {"gflop_per_s", low}});
-    for (auto& row : rows) panel->rows.push_back(std::move(row));
-    ++panel->problems;
-    panel->view = &view;
-    panel->lowest = std::min(panel->lowest, roof.flop_per_byte), panel->highest = std::max(panel->highest, roof.flop_per_byte);
-  });
-  std::vector<std::size_t> kept(panels.size());
-  for (std::size_t i = 0; i < kept.size(); ++i) kept[i] = i;
-  std::stable_sort(kept.begin(), kept.end(), [&](std::size_t a, std::size_t b) { return panels[a].problems > panels[b].problems; });
-  if (kept.size() > most_panels) kept.resize(most_panels);
-  std::sort(kept.begin(), kept.end());
-  double low = HUGE_VAL, high = 0;
-  for (const auto at : kept) low = std::min(low, panels[at].lowest), high = std::max(high, panels[at].highest);
-  low /= 2, high *= 2;
-  Json all = Json::array();
-  int rank = 0;
-  for (const auto at : kept) {
-    auto& panel = panels[at];
-    name_the_best(panel.rows, std::sqrt(low * high));
-    add_roofs(panel.rows, panel, views, low, high);
-    for (auto& row : panel.rows) {
-      row["panel"] = panel.name;
-      row["panel_rank"] = rank;
-      all.push_back(std::move(row));
-    }
-    ++rank;
-  }
-  return all;
 }
 
 }  // namespace detbench::analysis
