@@ -15,7 +15,7 @@
 #
 #   --dry-run        does everything but write
 #   --machine NAME   folder below results/published (from the manifest, like nvidia-h200)
-#   --charts LIST    charts that the README shows, of those with data
+#   --charts LIST    charts that the README shows, of those with data (network_tradeoff, else tradeoff_frontier, else three_prices)
 #   --program FILE   the detbench that draws (build/cpu/detbench, else build/cuda/detbench)
 #
 # Either everything is written or nothing. Exit codes: 0 published; 2 usage, or refused; 3 could not run.

@@ -22,6 +22,10 @@ Json price_rows(const std::vector<ComparisonView>& views);
 /// roof_gb_per_s (measured read bandwidth), distinct, runs, shows ("no" where no order can show), error_ulp, relative_l2,
 /// tier, time_us, replay. Of every group the `most_problems` largest problems, of the type and distribution that most have.
 Json reduction_rows(const std::vector<ComparisonView>& views, std::size_t most_problems = 1000);
+/// Whole networks, one panel per headline (train step or inference, network, size, types, execution), at most `most_panels`; one row per
+/// timed policy: panel, panel_rank, policy, tier, tier_rank, slot (lane within the tier), ratio, low, high, drawn_low, drawn_high,
+/// band_low, band_high (clipped to the marks), text, text_at, time_ms, verdict, frontier, bits, replay.
+Json network_rows(const std::vector<ComparisonView>& views, std::size_t most_panels);
 /// One row per policy: panel, policy, rank, step_ms, minimum_ms, ratio, low, high, images_per_s, reorder_share, note.
 Json policy_rows(const std::vector<ComparisonView>& views);
 /// One row per policy and scope: panel, policy, rank, scope, verdict, text.

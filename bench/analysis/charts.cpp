@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t frontier_panels = 12;
 constexpr std::size_t price_panels = 12;
+constexpr std::size_t network_panels = 12;
 constexpr std::size_t roofline_panels = 12;
 constexpr std::size_t sizes_shown = 4;
 constexpr std::size_t layers_shown = 30;
@@ -84,7 +85,7 @@ std::vector<Source> sources(const std::vector<ResultFile>& files, const std::vec
                   {"Both arms picked by one half of the blocks, ratios from the other, vertical line: 95 % interval",
                    "Hollow cross: no difference seen in the atomic arm, and none can show (too few updates meet)"}});
   std::vector<std::string> roof_remarks{
-      fmt::format("Published arms: fastest, fastest without a difference, fixed order; at most {} kinds of problems, those with most; names at the highest marks", roofline_panels),
+      fmt::format("Published arms: fastest, fastest without a difference, fixed order; at most {} kinds of problems, those with most; a ring: the highest share of the roof", roofline_panels),
       "Operations of the plain sum, inputs read once and outputs written once; lines: the largest memory_read, the fastest square product, fma_rate of the same run"};
   for (auto& line : roofless(files, views)) roof_remarks.push_back(std::move(line));
   list.push_back({"roofline",
@@ -95,6 +96,12 @@ std::vector<Source> sources(const std::vector<ResultFile>& files, const std::vec
                   "no problem that counts its operations was timed",
                   {{"rows", roofline_chart_rows(views, roofline_panels)}},
                   roof_remarks});
+  list.push_back({"network_tradeoff",
+                  "Each panel is a whole network in one way of running it, each point a policy: left is faster, up agrees more. Horizontal lines are 95 % "
+                  "intervals of the ratio to the fastest policy, clipped to the panel; the grey band is the A/A band: differences inside it are noise.",
+                  "no train step and no inference was measured",
+                  {{"rows", network_rows(views, network_panels)}},
+                  {fmt::format("At most {} panels, in the order of the files (headlines.md has all); line: 95 % interval; grey: A/A band", network_panels)}});
   list.push_back({"train_step_policies",
                   "One row per policy. Left: time of the whole step. Middle: did the trained state differ when the "
                   "named thing was varied (n = runs or "

@@ -58,10 +58,10 @@ out = pathlib.Path(sys.argv[sys.argv.index("--out") + 1])
 results = [a for a in sys.argv[2:sys.argv.index("--out")]]
 spec = {"$schema": "https://vega.github.io/schema/vega-lite/v6.json", "title": {"text": "Steps"}, "datasets": {"rows": [{"a": 1}]},
         "data": {"name": "rows"}, "mark": "point", "encoding": {"x": {"field": "a", "type": "quantitative"}}}
-(out / "charts" / "train_step_policies.vl.json").write_text(json.dumps(spec))
+(out / "charts" / "tradeoff_frontier.vl.json").write_text(json.dumps(spec))
 del spec["datasets"]
 spec["data"] = {"values": [{"a": 1}]}
-(out / "charts" / "tradeoff_frontier.vl.json").write_text(json.dumps(spec))
+(out / "charts" / "network_tradeoff.vl.json").write_text(json.dumps(spec))
 (out / "tables" / "headlines.md").write_text("# What\\n\\n"
     "- **train step of small_cnn (28 px; strict f32; by launches)**: first of %d.\\n  - fastest: below\\n"
     "- **train step of small_cnn (28 px; strict f32; as a CUDA graph)**: second.\\n- **inference of small_cnn (28 px; TF32)**: third.\\n" % len(results))
@@ -129,12 +129,12 @@ class Publish(unittest.TestCase):
         code, out, err = self.run_on(folder)
         self.assertEqual((code, err), (0, ""), out)
         here = "results/published/hand-made-gpu/2026-11-22"
-        names = ["charts/train_step_policies.svg", "engines.csv", "headlines.md", "network_prices.csv", "policies/fastest.json", "price_of_forbidding.csv", "result.json.gz"]
+        names = ["charts/tradeoff_frontier.svg", "engines.csv", "headlines.md", "network_prices.csv", "policies/fastest.json", "price_of_forbidding.csv", "result.json.gz"]
         self.assertEqual(self.files(), sorted([f"{here}/{n}" for n in names] + ["results/schema-v1.json"]))
         self.assertEqual(json.loads(gzip.decompress((self.root / here / "result.json.gz").read_bytes()))["commit"], self.commit)
-        self.assertIn("<svg", (self.root / here / "charts/train_step_policies.svg").read_text())
+        self.assertIn("<svg", (self.root / here / "charts/tradeoff_frontier.svg").read_text())
         readme = (self.root / "README.md").read_text()
-        self.assertIn(f"<!-- published gpu: begin -->\n![Steps]({here}/charts/train_step_policies.svg)\n\n- **train step of small_cnn (28 px; strict f32; by launches)**: first of 1.\n", readme)
+        self.assertIn(f"<!-- published gpu: begin -->\n![Steps]({here}/charts/tradeoff_frontier.svg)\n\n- **train step of small_cnn (28 px; strict f32; by launches)**: first of 1.\n", readme)
         self.assertNotIn("second.", readme, "one sentence per phase, network and precision")
         self.assertIn("- **inference of small_cnn (28 px; TF32)**: third.\n\n1 more sentence, and every policy", readme)
         self.assertIn("<!-- published cpu: begin -->\nby hand\n<!-- published cpu: end -->", readme, "the other block stays")

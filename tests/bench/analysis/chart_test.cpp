@@ -33,7 +33,7 @@ TEST(Charts, everyFieldOfASpecificationIsInItsRows) {
   std::vector<ResultFile> files{synthetic::make({.contention = true})};
   const auto charts = make_charts(files, view_comparisons(files));
   ASSERT_TRUE(charts) << charts.error().text;
-  EXPECT_EQ(charts->size(), 11u);
+  EXPECT_EQ(charts->size(), 12u);
   for (const auto& chart : *charts) {
     ASSERT_TRUE(chart.has_data) << chart.name;
     std::set<std::string> fields, known{"low", "high", "from", "until", "even", "words"};  // made by transforms

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "bench/analysis/chart_data.hpp"
 #include "bench/analysis/headlines.hpp"
 
 namespace detbench::analysis {
@@ -138,6 +139,26 @@ TEST_F(Networks, sayWhatDidNotRun) {
   ASSERT_EQ(table.rows.size(), 1u);
   EXPECT_EQ(table.rows[0].size(), table.columns.size());
   EXPECT_TRUE(table.rows[0][9].is_null()) << "no time that was not measured";
+}
+
+// Two ways of running are two panels; an interval beyond the marks is clipped for the eye and told in full.
+TEST_F(Networks, areDrawnAPanelPerWayOfRunning) {
+  add("fastest@steps=3", 1.0, {scope(Scope::repeat, other, 10, 7, 4)});
+  add("fixed_order@steps=3", 1.5, quiet());
+  add("fixed_order@exec=graph,steps=3", 1.0, quiet());
+  headlines();
+  const auto rows = network_rows(views_, 12);
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[0]["panel_rank"], rows[1]["panel_rank"]);
+  EXPECT_NE(rows[0]["panel"], rows[2]["panel"]);
+  EXPECT_EQ(rows[0]["tier"], "differs from run to run");
+  EXPECT_GT(rows[0]["tier_rank"], rows[1]["tier_rank"]) << "more agreement stands higher";
+  EXPECT_EQ(rows[1]["text"], "fixed_order, 1.5x");
+  for (const auto& row : rows) {
+    EXPECT_GE(row["drawn_low"], row["low"]);
+    EXPECT_LE(row["drawn_high"], row["high"]);
+  }
+  EXPECT_EQ(network_rows(views_, 1).size(), 2u);
 }
 
 TEST_F(Networks, sayThatNoneMetTheDemand) {
