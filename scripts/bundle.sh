@@ -16,11 +16,11 @@
 # library unless gpu_check.sh finds it missing or too old. Vendor libraries are looked for when the program runs, in the
 # order of docs/gpu.md. The folder works wherever it is moved; this script moves a copy and tries it.
 #
-# Exit codes: 2 usage; 3 it could not be built, is over 60 MiB or does not run elsewhere.
+# Exit codes: 2 usage; 3 it could not be built, is over 50 MiB or does not run elsewhere.
 set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-limit_bytes=$((60 * 1024 * 1024))
+limit_bytes=$((50 * 1024 * 1024))
 out="$detbench_root/build/detbench-bundle" architectures="" from="" with_onednn=no
 while (($# > 0)); do
   case "$1" in
@@ -62,7 +62,7 @@ fi
 [[ -x "$from/detbench" ]] || fail 3 "no program '$from/detbench'"
 
 bundle="$work/bundle"
-mkdir -p -- "$bundle"/{bin,tests,lib/if-absent,scripts/gpu_check}
+mkdir -p -- "$bundle"/{bin,tests,lib/if-absent,scripts/gpu_check,scripts/peers}
 strip -o "$bundle/bin/detbench" -- "$from/detbench"
 while IFS=$'\t' read -r program filter; do
   name="$(basename -- "$program")"
@@ -103,6 +103,7 @@ else
 fi
 cp -- "$detbench_root"/scripts/{gpu_check.sh,lib.sh} "$bundle/scripts/"
 cp -- "$detbench_root"/scripts/gpu_check/* "$bundle/scripts/gpu_check/"
+cp -- "$detbench_root"/scripts/peers/*.py "$bundle/scripts/peers/"
 cp -- "$detbench_root/docs/gpu.md" "$bundle/README.md"
 
 # newest_symbol PREFIX: the highest version of PREFIX_x.y that anything carried asks of the machine.
@@ -125,7 +126,7 @@ bytes="$(du -sb --apparent-size -- "$bundle" | cut -f 1)"
 
 if ((bytes > limit_bytes)); then
   (cd -- "$bundle" && find . -type f -printf '%s %p\n' | sort -rn | head -n 15 | awk '{ printf "  %7.2f MiB  %s\n", $1 / 1048576, $2 }') >&2
-  fail 3 "the bundle is $((bytes / 1048576)) MiB, over its limit of 60 MiB; the largest files are above"
+  fail 3 "the bundle is $((bytes / 1048576)) MiB, over its limit of 50 MiB; the largest files are above"
 fi
 
 # Moved, without this machine's environment, from another folder, it must still run, with the libraries it carries.

@@ -48,10 +48,12 @@ do_catalog() {
   settle_other "$folder" done ""
 }
 
-# find_peers_python: a python3 that has PyTorch; the checkout's own environment for peers first.
+peers_limit_s=240 # of one call: it would take all that is left
+
+# find_peers_python: a python3 that has PyTorch; the machine's own before the checkout's environment for peers.
 find_peers_python() {
   local candidate
-  for candidate in "$detbench_root/.venv-peers/bin/python3" "$(command -v python3)"; do
+  for candidate in "$(command -v python3)" "$detbench_root/.venv-peers/bin/python3"; do
     if [[ -x "$candidate" ]] && timeout 60 "$candidate" -c 'import torch' 2>/dev/null; then
       printf '%s\n' "$candidate"
       return 0
@@ -60,10 +62,11 @@ find_peers_python() {
   return 1
 }
 
-# do_peers FOLDER LIMIT_S ARGUMENT...: PyTorch's step beside ours, in one process group. It cannot go on from the middle, so
-# what the budget interrupts begins anew in the next call, and counts as an attempt.
+# do_peers FOLDER LIMIT_S ARGUMENT...: PyTorch's and JAX's steps beside ours, in at most peers_limit_s; goes on where an earlier
+# call stopped.
 do_peers() {
-  local folder="$1" limit_s="$2" python
+  local folder="$1" limit_s="$(($2 < peers_limit_s ? $2 : peers_limit_s))" python
+  local -a resume=()
   shift 2
   other_begun_s="$SECONDS"
   mkdir -p -- "$folder"
@@ -75,13 +78,22 @@ do_peers() {
     settle_other "$folder" done "no python3 with PyTorch here"
     return
   fi
-  rm -rf -- "$folder/peers"
+  if [[ -s "$folder/peers/peers.json" ]]; then
+    rm -rf -- "$folder/before" && mv -- "$folder/peers" "$folder/before"
+    resume=(--resume "$folder/before")
+  fi
   printf '\n# %s\n' "compare.py $*" >>"$folder/log.txt"
   run_bounded "$limit_s" "$grace_s" "$folder/log.txt" "$python" "$detbench_root/scripts/peers/compare.py" --detbench "$detbench" --backend "$backend" --no-install \
-    --threads "$(<threads)" --out "$folder/peers" "$@"
+    --budget-s "$((limit_s > 2 * grace_s ? limit_s - grace_s : limit_s))" --out "$folder/peers" "${resume[@]}" "$@"
+  # What cannot go on begins anew in the next call; what was there stays.
+  if [[ -d "$folder/before" && ! -s "$folder/peers/peers.json" ]]; then
+    rm -rf -- "$folder/peers" && mv -- "$folder/before" "$folder/peers"
+  fi
+  rm -rf -- "$folder/before"
   case "$bounded_end:$bounded_code" in
-    exited:0) settle_other "$folder" done "" ;;
-    exited:*) settle_other "$folder" failed "code $bounded_code: $(last_line "$folder/log.txt")" ;;
-    *) if [[ "$bounded_why" == stop ]]; then settle_other "$folder" interrupted "begins anew"; else settle_other "$folder" failed "took longer than $limit_s s"; fi ;;
+    *:0) settle_other "$folder" done "" ;;
+    *:77) settle_other "$folder" done "nothing of it could be timed here" ;;
+    *:130 | stopped:*) settle_other "$folder" interrupted "goes on where it stopped" ;;
+    *) settle_other "$folder" failed "$bounded_end, code $bounded_code: $(last_line "$folder/log.txt")" ;;
   esac
 }

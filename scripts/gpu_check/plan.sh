@@ -61,7 +61,7 @@ profile_runs() {
 estimate_other() {
   case "$phase_kind" in
     catalog) echo "- - 60" ;;
-    peers) echo "- - 180" ;;
+    peers) echo "- - 450" ;;
   esac
 }
 

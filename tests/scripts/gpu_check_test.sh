@@ -45,7 +45,7 @@ contains "the calls are counted" "$said" "call 2,"
 equal "what is done is not done again" "$(wc -l <"$folder/open/sweep/two/run/journal.jsonl")" "$(tar -xzOf "$folder"/good/state.tar.gz ./sweep/two/run/journal.jsonl sweep/two/run/journal.jsonl 2>/dev/null | wc -l)"
 
 # --- phases with options of their own, and those that are no run
-phases 'defaults --search t0 --scopes repeat,load' 'one ok' 'two --scopes process ok' 'three ok' 'defaults' 'four --profile quick ok' 'engines @catalog --batch 32' 'others @peers --rounds 1'
+phases 'defaults --search t0 --scopes repeat,load' 'one ok' 'two --scopes process ok' 'three ok' 'defaults' 'four --profile quick ok' 'engines @catalog --batch 32'
 check options --budget-s 60
 equal "all done" "$code" 0
 contains "the defaults" "$(grep -m 1 '^# ' "$folder/open/sweep/one/log.txt")" " ok --profile standard --backend cpu --threads"
@@ -57,7 +57,6 @@ equal "rows are taken over between equal settings alone" "$(value sweep/one take
 equal "controls are those of the settings" "$(find "$folder/open/controls" -name status | wc -l)" 3
 contains "and count in the phases" "$(grep -m 1 '^# ' "$folder/open/sweep/two/log.txt")" "--import controls/standard-t0-process/run"
 contains "no cuDNN is no failure" "$(value sweep/engines status): $(value sweep/engines reason)" "done: detbench: no cuDNN 9 here"
-expect "nor is no PyTorch, or it ran" grep -q '^status=done' "$folder/open/sweep/others/status"
 printf '{"target": {"arch": "sm_90"}}\n' >"$folder/device.json"
 export FAKE_CATALOG="$folder/device.json"
 phases 'engines @catalog --batch 32'
@@ -70,6 +69,35 @@ check catalog_crash --budget-s 30
 contains "a catalog that dies" "$(value sweep/engines status): $(value sweep/engines reason)" "failed: exited, code 139"
 
 unset FAKE_CATALOG
+# A Python that has PyTorch where FAKE_TORCH says so, and a comparison that needs two calls.
+mkdir "$folder/python"
+cat >"$folder/python/python3" <<'PYTHON'
+#!/usr/bin/env bash
+if [[ "$1" == -c ]]; then [[ "${FAKE_TORCH:-no}" == yes ]]; exit; fi
+out="" resume=no
+while (($# > 0)); do
+  case "$1" in
+    --out) out="$2" ;;
+    --resume) resume="$2" ;;
+  esac
+  shift
+done
+mkdir -p "$out"
+if [[ "$resume" == no ]]; then echo 1 >"$out/peers.json" && exit 130; fi
+echo "$(cat "$resume/peers.json") and 2" >"$out/peers.json"
+PYTHON
+chmod +x "$folder/python/python3"
+phases 'others @peers --rounds 1'
+if [[ ! -e "$root/.venv-peers" ]]; then
+  PATH="$folder/python:$PATH" check peers0 --budget-s 30 --only others
+  contains "no PyTorch is no failure" "$code $(value sweep/others reason)" "0 no python3 with PyTorch here"
+fi
+export FAKE_TORCH=yes
+PATH="$folder/python:$PATH" check peers1 --budget-s 30 --only others
+equal "a comparison that the budget ends" "$code $(value sweep/others status)" "130 interrupted"
+PATH="$folder/python:$PATH" check peers2 --budget-s 30 --only others --journal "$folder/peers1"
+equal "goes on in the next call" "$code $(value sweep/others status) $(cat "$folder/open/sweep/others/peers/peers.json")" "0 done 1 and 2"
+unset FAKE_TORCH
 
 # --- the plan, and a part of the phases
 phases 'one --scopes repeat ok' 'again --scopes repeat ok' 'three nothing' 'engines @catalog'
