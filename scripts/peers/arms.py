@@ -154,7 +154,7 @@ gpu = [arm for tier in gpu_tiers for arm in tier]
 # For a first look within eight minutes: both precisions of both networks and batches.
 gpu_quick = {
     "models": ["mobilenet_v2_alpha1.0", "efficientnet_b0"], "px": [224], "batch": [32, 128], "rounds": 2, "budget_s": 470.0,
-    "steps": 8, "seconds": 3.0, "profile_steps": 0, "timeout": 150.0,
+    "steps": 8, "seconds": 3.0, "profile_steps": 0, "timeout": 200.0,
 }  # fmt: skip
 
 

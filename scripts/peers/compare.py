@@ -29,6 +29,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 import arms
@@ -318,7 +319,9 @@ def main(argv):
     signal.signal(signal.SIGTERM, interrupt)
     interrupted = False
     try:
-        comparison.run(run_arm.Runner(arguments, python, missing), say, begun + arguments.budget_s if arguments.budget_s else None)
+        # Not in --out: it holds thousands of files, and a later call has to compile for itself.
+        with tempfile.TemporaryDirectory(prefix="peers", ignore_cleanup_errors=True) as cache:
+            comparison.run(run_arm.Runner(arguments, python, missing, cache), say, begun + arguments.budget_s if arguments.budget_s else None)
     except KeyboardInterrupt:
         interrupted = True
     if not (out / "peers.md").exists():

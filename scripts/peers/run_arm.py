@@ -22,11 +22,11 @@ foreign = re.compile(r"OMP_WAIT_POLICY|XLA_FLAGS|XLA_PYTHON_CLIENT_\w+|JAX_\w+|N
 xla_flags = {"deterministic": "--xla_gpu_deterministic_ops=true", "excluded": "--xla_gpu_exclude_nondeterministic_ops=true"}
 
 
-def settings_of(arm, backend, threads, out):
-    """The variables that compare.py gives to a process."""
+def settings_of(arm, backend, threads, cache):
+    """The variables that a process is given; `cache` is a folder that one call's processes of torch.compile share."""
     given = {**waiting, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     if arm.peer == "pytorch":
-        given["TORCHINDUCTOR_CACHE_DIR"] = str(pathlib.Path(out).resolve() / "inductor")
+        given["TORCHINDUCTOR_CACHE_DIR"] = str(cache)
         if arm.setting and backend == "cuda":
             given["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
     if arm.peer == "jax":
@@ -85,8 +85,9 @@ def bounded(command, environment, cpus, timeout_s):
 
 
 class Runner:
-    def __init__(self, arguments, python, missing):
+    def __init__(self, arguments, python, missing, cache):
         self.arguments = arguments
+        self.cache = cache
         self.python = python
         self.missing = missing  # peer to the reason why it is not there
         self.cpus = sorted(os.sched_getaffinity(0))
@@ -116,7 +117,7 @@ class Runner:
         arm = arms.parse(slot.arm)
         if arm.peer in self.missing:
             return {"unsupported": self.missing[arm.peer]}
-        given = settings_of(arm, self.arguments.backend, slot.threads, self.arguments.out)
+        given = settings_of(arm, self.arguments.backend, slot.threads, self.cache)
         inherited = {name: value for name, value in os.environ.items() if not foreign.fullmatch(name)}
         busy, begun, used = busy_s(), time.monotonic(), os.times()
         try:

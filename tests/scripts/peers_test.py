@@ -203,7 +203,7 @@ class Arms(unittest.TestCase):
                 self.assertIn(arm.plain, arms.gpu if name in arms.gpu else arms.cpu)
 
     def test_settings_of_processes(self):
-        of = lambda name, backend="cuda": run_arm.settings_of(arms.parse(name), backend, 4, "out")
+        of = lambda name, backend="cuda": run_arm.settings_of(arms.parse(name), backend, 4, "cache")
         self.assertEqual(of("pytorch_eager_channels_last_deterministic")["CUBLAS_WORKSPACE_CONFIG"], ":4096:8")
         self.assertNotIn("CUBLAS_WORKSPACE_CONFIG", of("pytorch_eager_channels_last"))
         self.assertEqual(of("jax_f32_deterministic")["XLA_FLAGS"], "--xla_gpu_deterministic_ops=true")
