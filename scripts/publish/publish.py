@@ -2,6 +2,7 @@
 
 import argparse
 import collections
+import csv
 import gzip
 import json
 import os
@@ -161,9 +162,27 @@ def draw(program, folder, results, work):
         drawn[name] = title.get("text", name) if isinstance(title, dict) else str(title)
     headlines = (report / "tables" / "headlines.md").read_text(encoding="utf-8")
     (folder / "headlines.md").write_text(headlines, encoding="utf-8")
+    names = {tag_of(i, len(results)): path.name for i, path in enumerate(results)}
     for table in ("engines", "network_prices", "price_of_forbidding"):
-        shutil.copy(report / "tables" / f"{table}.csv", folder / f"{table}.csv")
+        name_files(report / "tables" / f"{table}.csv", folder / f"{table}.csv", names)
     return drawn, headlines
+
+
+def tag_of(number, results):
+    """The letter that a report gives a file: none to a single one."""
+    if results < 2:
+        return ""
+    return chr(ord("A") + number) if number < 26 else f"F{number + 1}"
+
+
+def name_files(source, target, names):
+    """The table with names in place of the report's letters, which mean nothing outside of it."""
+    with source.open(encoding="utf-8", newline="") as table:
+        rows = list(csv.reader(table))
+    with target.open("w", encoding="utf-8", newline="") as table:
+        writer = csv.writer(table, lineterminator="\n")
+        for number, row in enumerate(rows):
+            writer.writerow([names.get(row[0], row[0]), *row[1:]] if number and rows[0][0] == "file" else row)
 
 
 def main_sentences(headlines):
@@ -175,7 +194,8 @@ def main_sentences(headlines):
         if title:
             every += 1
             chosen.setdefault((title[1], title[2].split("; ")[1:2][0] if "; " in title[2] else ""), line)
-    return list(chosen.values())[:MOST_SENTENCES], every
+    # Training first: that is where bits are asked for.
+    return sorted(chosen.values(), key=lambda line: not line.startswith("- **train step"))[:MOST_SENTENCES], every
 
 
 def block_of(kind, folder, drawn, headlines, wanted):
@@ -249,9 +269,9 @@ def publish(options):
         # A GPU has a timing path of its own. Without its tables the arithmetic is proved and that path is not, which has to be said.
         if result.kind == "gpu" and has_gpu_tables(page):
             check_commit(ROOT, result.path, result.json["commit"], instrument_commit(page, "gpu "))
-        elif result.kind == "gpu":
-            say(f"warning: {result.path}: docs/method.md has no tables made on a GPU: scripts/prove_instrument.sh --backend cuda makes them")
     kinds = {result.kind for result in results}
+    if "gpu" in kinds and not has_gpu_tables(page):
+        say("warning: docs/method.md has no tables made on a GPU; scripts/prove_instrument.sh --backend cuda makes them")
     machines = {slug(options.machine) if options.machine else result.machine() for result in results}
     if len(kinds) > 1 or len(machines) > 1:
         raise Refused(f"the results are of several machines ({', '.join(sorted(machines))}); publish each for itself")

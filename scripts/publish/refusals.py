@@ -91,7 +91,7 @@ def warnings_of(path, result):
 
 def has_gpu_tables(page):
     """Whether a GPU has proved the instrument: something stands between the markers."""
-    return "<!-- gpu timing table: begin -->\n<!-- gpu timing table: end -->" not in page.read_text(encoding="utf-8")
+    return re.search(r"<!-- gpu (detection|timing) table: begin -->\n(?!<!-- gpu)", page.read_text(encoding="utf-8")) is not None
 
 
 def instrument_commit(page, prefix=""):

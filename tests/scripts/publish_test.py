@@ -66,7 +66,8 @@ spec["data"] = {"values": [{"a": 1}]}
     "- **train step of small_cnn (28 px; strict f32; by launches)**: first of %d.\\n  - fastest: below\\n"
     "- **train step of small_cnn (28 px; strict f32; as a CUDA graph)**: second.\\n- **inference of small_cnn (28 px; TF32)**: third.\\n" % len(results))
 for name in ("engines", "network_prices", "price_of_forbidding"):
-    (out / "tables" / (name + ".csv")).write_text("a\\n")
+    rows = ["file,what"] + [(chr(65 + i) if len(results) > 1 else "") + ",\\"x, y\\"" for i in range(len(results))]
+    (out / "tables" / (name + ".csv")).write_text("\\n".join(rows) + "\\n")
 (pathlib.Path(__file__).parent / "called_with").write_text("\\n".join(results))
 """
 
@@ -144,6 +145,7 @@ class Publish(unittest.TestCase):
         self.assertEqual(self.run_on(folder, phase)[0], 0)
         self.assertEqual([f for f in self.files() if "result-" in f or f.endswith("result.json.gz")], [f"{here}/result-first-look.json.gz", f"{here}/result.json.gz"])
         self.assertEqual(len((self.program.parent / "called_with").read_text().splitlines()), 2)
+        self.assertEqual((self.root / here / "engines.csv").read_text(), 'file,what\nresult-first-look.json.gz,"x, y"\nresult.json.gz,"x, y"\n')
         self.assertEqual((self.root / "README.md").read_text().count("published gpu: begin"), 1)
         self.assertEqual(list((self.root / "results/published").glob(".*")), [], "no drafts are left")
 
