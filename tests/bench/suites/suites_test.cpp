@@ -126,9 +126,9 @@ TEST(Suites, OfACeilingOnlyWhatCanBeItsRateIsWanted) {
   const Problem square{"matmul", "m512_n512_k512", "bf16_f32_strict", "nn"}, other{"matmul", "m512_n512_k511", "bf16_f32_strict", "nn"};
   const auto all = *Filter::parse({"suite:ceilings"});
   const Algorithm kept[] = {{"cublas", "default", {}, {}},          {"cublas", "autotune", {}, {}},   {"cublas", "default", {{"workspace", "32MiB"}}, {}},
-                            {"cublaslt", "algo66[TILE_ID=20]", {}, {}}, {"fixed_order", "direct", {}, {}}, {"onednn", "jit:avx2", {{"formats", "any"}}, {}}};
+                            {"fixed_order", "direct", {}, {}}, {"onednn", "jit:avx2", {{"formats", "any"}}, {}}};
   const Algorithm left_out[] = {{"cublas", "default", {{"math", "pedantic"}}, {}}, {"cublas", "default", {{"streams", "4"}, {"workspace", "32MiB"}}, {}},
-                                {"cublaslt", "algo66", {}, {}},                     {"cublaslt", "algo66[TILE_ID=20]", {{"compute", "bf16x9"}}, {}},
+                                {"cublaslt", "algo66[TILE_ID=20]", {}, {}},
                                 {"fixed_order", "split_k_fixed[CHUNK=256]", {}, {}}, {"openmp", "split_k_atomic[CHUNK=256]", {}, {}},
                                 {"cuda", "split_k_atomic[CHUNK=256]", {}, {}}};
   for (const auto& algorithm : kept) EXPECT_TRUE(is_wanted(all, square, algorithm)) << algorithm_id(algorithm);
