@@ -457,6 +457,9 @@ def main(arguments):
     try:
         results = [read_result(path) for path in options.results]
         device, deviceless = (read_json(p, "detbench-catalog") if p else None for p in (options.catalog_device, options.catalog_deviceless))
+        for path, catalog, asked in ((options.catalog_device, device, True), (options.catalog_deviceless, deviceless, False)):
+            if catalog and catalog["target"]["asked_device"] != asked:
+                raise Unusable(f"{path}: was made {'without' if asked else 'on'} a device; `detbench catalog --arch {'device' if asked else 'sm_NN'}` makes the other kind")
         sys.stdout.write(answer(results, options.report, device, deviceless))
     except Unusable as error:
         print(f"open_questions: {error}", file=sys.stderr)

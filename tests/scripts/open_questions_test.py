@@ -137,6 +137,9 @@ class OpenQuestions(unittest.TestCase):
         text = self.answers([], "--catalog-device", same, "--catalog-deviceless", self.catalog("b.json", [engine(1), engine(5, status="unknown")]))["h"]
         self.assertIn("1 of 1 problem equal", text)
         self.assertIn("1 engine unknown in one of them, not compared", text)
+        code, _, err = self.ask(write(self.path / "fine.json", result([])), "--catalog-device", same, "--catalog-deviceless", same)
+        self.assertEqual(code, 2)
+        self.assertIn("was made on a device", err)
         other = self.catalog("c.json", [engine(1, ["NONDETERMINISTIC"])], picks=["eng5"])
         text = self.answers([], "--catalog-device", same, "--catalog-deviceless", other)["h"]
         self.assertIn("0 of 1 problem equal", text)
