@@ -57,13 +57,15 @@ if [[ -z "$from" ]]; then
   from="$detbench_root/build/bundle"
   mapfile -t targets < <(cut -f 1 "$work/device_tests" | xargs -n 1 basename)
   (cd -- "$detbench_root" && cmake --preset bundle "-DDETBENCH_CUDA_ARCHITECTURES=${architectures:-90}" &&
-    cmake --build --preset bundle --parallel "$(job_count)" --target detbench "${targets[@]}") >&2 || fail 3 "the build failed (preset bundle)"
+    cmake --build --preset bundle --parallel "$(job_count)" --target detbench prove_instrument "${targets[@]}") >&2 || fail 3 "the build failed (preset bundle)"
 fi
 [[ -x "$from/detbench" ]] || fail 3 "no program '$from/detbench'"
 
 bundle="$work/bundle"
 mkdir -p -- "$bundle"/{bin,tests,lib/if-absent,scripts/gpu_check,scripts/peers}
 strip -o "$bundle/bin/detbench" -- "$from/detbench"
+# The proof of the instrument, where the build has it.
+if [[ -x "$from/tests/bench/core/prove_instrument" ]]; then strip -o "$bundle/bin/prove_instrument" -- "$from/tests/bench/core/prove_instrument"; fi
 while IFS=$'\t' read -r program filter; do
   name="$(basename -- "$program")"
   [[ -x "$from/$program" ]] || fail 3 "no test program '$from/$program'"

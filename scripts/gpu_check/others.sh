@@ -97,3 +97,32 @@ do_peers() {
     *) settle_other "$folder" failed "$bounded_end, code $bounded_code: $(last_line "$folder/log.txt")" ;;
   esac
 }
+
+prove_needs_s=200 # it cannot go on from the middle, so it is not begun with less, where a call can have more
+
+# do_prove FOLDER LIMIT_S ARGUMENT...: detection and timing of the instrument itself on this device, into tables.md for
+# `scripts/prove_instrument.sh --tables`.
+do_prove() {
+  local folder="$1" limit_s="$2" program="" candidate
+  shift 2
+  other_begun_s="$SECONDS"
+  ((limit_s >= prove_needs_s || budget_s < 2 * prove_needs_s)) || return 0
+  mkdir -p -- "$folder"
+  for candidate in "$programs"/{bin,tests/bench/core}/prove_instrument; do [[ -x "$candidate" ]] && program="$candidate"; done
+  if [[ -z "$program" ]]; then
+    settle_other "$folder" done "no program prove_instrument here"
+    return
+  fi
+  printf '\n# %s\n' "prove_instrument --backend $backend $*" >>"$folder/log.txt"
+  # The tables alone on its output, what it says meanwhile in the log.
+  # shellcheck disable=SC2016
+  run_bounded "$limit_s" 2 "$folder/log.txt" bash -c 'exec "${@:2}" >"$1"' bash "$folder/tables.new" "$program" --backend "$backend" "$@"
+  case "$bounded_end:$bounded_code" in
+    exited:[01])
+      mv -- "$folder/tables.new" "$folder/tables.md"
+      settle_other "$folder" done "$([[ "$bounded_code" == 1 ]] && echo "a row does not hold: see tables.md")"
+      if [[ "$bounded_code" == 1 ]]; then set_status "$folder" incorrect=1; fi
+      ;;
+    *) settle_other "$folder" failed "$bounded_end, code $bounded_code: $(last_line "$folder/log.txt")" ;;
+  esac
+}

@@ -24,7 +24,7 @@ rank() {
       if ! is_settled "${1%/*}"; then echo 1; elif [[ "$(get_status "${1%/*}" failed_tests 0)" != 0 ]]; then echo 2; else echo 7; fi
       ;;
     tests/*/result*.json | */*/alone.txt) if [[ "$(get_status "$(dirname -- "$1")" failed_tests 0)" != 0 ]]; then echo 2; else echo 7; fi ;;
-    */run/result.json | */run/policies/* | sweep/*/difference.* | sweep/*/peers/peers.*) echo 3 ;;
+    */run/result.json | */run/policies/* | sweep/*/difference.* | sweep/*/tables.md | sweep/*/peers/peers.*) echo 3 ;;
     sweep/*/device.json | sweep/*/described.json) echo 4 ;;
     */log.txt) echo 4 ;;
     smoke/report/report.html) echo 5 ;;

@@ -4,6 +4,7 @@
 #   NAME [OPTION...] FILTER...   one `detbench run` with these options: --profile NAME, --search TIERS, --scopes LIST, --network-runs N
 #   NAME @catalog ARGUMENT...    cuDNN asked with and without the GPU (others.sh)
 #   NAME @peers ARGUMENT...      scripts/peers/compare.py (others.sh)
+#   NAME @prove ARGUMENT...      prove_instrument, the tables of docs/method.md (others.sh)
 #   defaults OPTION...           of the lines below, up to the next such line
 #
 # A line's own options come before those of the command line, and these before `defaults`. Phases with the same options take
@@ -48,7 +49,7 @@ take_options() {
   done
 }
 
-# read_phase NAME: sets phase_kind (run, catalog or peers), phase_profile, phase_search, phase_scopes, phase_network_runs,
+# read_phase NAME: sets phase_kind (run, catalog, peers or prove), phase_profile, phase_search, phase_scopes, phase_network_runs,
 # phase_settings (the four as one word) and phase_words (the FILTER's terms or the other kinds' arguments; empty where a
 # filter takes everything).
 read_phase() {
@@ -62,7 +63,8 @@ read_phase() {
   read -ra option_words <<<"${phase_text[$1]}"
   if [[ "${option_words[0]:-}" == @* ]]; then
     phase_kind="${option_words[0]#@}"
-    [[ "$phase_kind" == catalog || "$phase_kind" == peers ]] || fail 2 "phase $1: '@$phase_kind' is no kind of phase: @catalog and @peers are"
+    [[ "$phase_kind" == catalog || "$phase_kind" == peers || "$phase_kind" == prove ]] ||
+      fail 2 "phase $1: '@$phase_kind' is no kind of phase: @catalog, @peers and @prove are"
     option_words=("${option_words[@]:1}")
   else
     take_options "$1"

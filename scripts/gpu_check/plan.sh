@@ -62,6 +62,7 @@ estimate_other() {
   case "$phase_kind" in
     catalog) echo "- - 60" ;;
     peers) echo "- - 450" ;;
+    prove) echo "- - 240" ;;
   esac
 }
 

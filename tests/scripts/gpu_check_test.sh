@@ -99,6 +99,17 @@ PATH="$folder/python:$PATH" check peers2 --budget-s 30 --only others --journal "
 equal "goes on in the next call" "$code $(value sweep/others status) $(cat "$folder/open/sweep/others/peers/peers.json")" "0 done 1 and 2"
 unset FAKE_TORCH
 
+# The proof of the instrument: no program, one that holds, one with a row that does not.
+phases 'proof @prove --scale 0.1'
+check prove0 --budget-s 30 --only proof
+contains "no such program is no failure" "$code $(value sweep/proof reason)" "0 no program prove_instrument here"
+printf '#!/bin/sh\necho "table $*"\necho progress >&2\nexit ${FAKE_PROOF:-0}\n' >"$bundle/bin/prove_instrument"
+chmod +x "$bundle/bin/prove_instrument"
+check prove1 --budget-s 30 --only proof
+equal "its tables" "$code $(cat "$folder/open/sweep/proof/tables.md")" "0 table --backend cpu --scale 0.1"
+FAKE_PROOF=1 check prove2 --budget-s 30 --only proof
+contains "a row that does not hold" "$code $(value sweep/proof status): $(value sweep/proof reason)" "1 done: a row does not hold"
+
 # --- the plan, and a part of the phases
 phases 'one --scopes repeat ok' 'again --scopes repeat ok' 'three nothing' 'engines @catalog'
 plan() { said="$("$root/scripts/gpu_check.sh" --from "$bundle" --backend cpu --phases "$folder/phases.txt" --plan "$@" 2>&1)"; }
