@@ -138,24 +138,9 @@ void resolve_addresses(Warp& warp, const Instruction& in, Mask mask, unsigned by
   }
 }
 
-void note_accesses(Warp& warp, const Instruction& in, Mask mask, unsigned bytes, const Addresses& addresses, Access access, Mask unchanged) {
-  if (!notes_accesses(warp, in)) return;
-  Block& block = *warp.block;
-  const auto base = std::bit_cast<std::uintptr_t>(block.shared.data());
-  for_lanes(mask, [&](int lane) {
-    const std::uintptr_t offset = addresses[static_cast<std::size_t>(lane)] - base;
-    if (offset >= block.shared.size()) return;  // a generic address of other memory
-    const bool same = (unchanged >> lane & 1) != 0;
-    std::uint32_t other = 0;
-    for (unsigned done = 0; done < bytes; done += 4) {
-      const unsigned part = bytes < 4 ? ((1u << bytes) - 1) << (offset % 4) : 15u;
-      if (block.accesses.note(static_cast<std::uint32_t>((offset + done) / 4), part, warp.index, access, same, other)) continue;
-      const std::string whom = other < 64 ? "warp " + std::to_string(other) : "several warps";
-      warp.fault(Fault::Kind::race, in, lane,
-                 std::string(access == Access::read ? "a load from" : access == Access::write ? "a store to" : "an atomic on") +
-                     " shared memory at " + hexadecimal(offset + done) + " races with " + whom + ": no barrier is between");
-    }
-  });
+void race_fault(const Warp& warp, const Instruction& in, int lane, std::uintptr_t offset, Access access) {
+  const char* const what = access == Access::read ? "a load from" : access == Access::write ? "a store to" : "an atomic on";
+  warp.fault(Fault::Kind::race, in, lane, std::string(what) + " shared memory at " + hexadecimal(offset) + " races with another warp: no barrier is between");
 }
 
 }  // namespace detbench::emulated

@@ -19,6 +19,7 @@ Dimensions position_of(std::uint64_t number, const Dimensions& extent) {
 void release(Block& block, std::size_t number) {
   const Barrier barrier = block.barriers[number];
   block.barriers[number] = {};
+  block.waited_for &= ~(1u << number);
   for (Warp& warp : block.warps) {
     for_lanes(warp.at_barrier, [&](int lane) {
       const auto l = static_cast<std::size_t>(lane);
@@ -40,12 +41,10 @@ void release(Block& block, std::size_t number) {
 
 }  // namespace
 
-Dimensions Block::thread_position(std::uint32_t thread) const { return position_of(thread, grid->block); }
-
 void Block::release_barriers() {
-  for (std::size_t number = 0; number < barriers.size(); ++number) {
+  for (std::uint32_t left = waited_for; left != 0; left &= left - 1) {
+    const auto number = static_cast<std::size_t>(std::countr_zero(left));
     const Barrier& barrier = barriers[number];
-    if (barrier.arrived == 0) continue;
     if (barrier.arrived >= (barrier.expected != 0 ? barrier.expected : live_threads)) release(*this, number);
   }
 }
@@ -57,6 +56,7 @@ void start_block(Block& block, Grid& grid, std::uint64_t number, std::uint32_t s
   block.slot = slot;
   block.threads = block.live_threads = static_cast<std::uint32_t>(grid.block.count());
   block.barriers = {};
+  block.waited_for = 0;
   block.next_warp = 0;
   const std::size_t shared_bytes = grid.dynamic_shared_bytes == 0 ? code.attributes.static_shared_bytes : code.dynamic_shared_offset + grid.dynamic_shared_bytes;
   if (block.shared.size() != shared_bytes) block.shared = AlignedBytes(shared_bytes, 1024);
@@ -75,6 +75,7 @@ void start_block(Block& block, Grid& grid, std::uint64_t number, std::uint32_t s
       std::memset(warp.registers.data(), 0, warp.registers.size());
       warp.local = AlignedBytes(local_stride * warp_lanes);
       warp.predicate_memory.assign(code.predicates, 0);
+      for (std::uint32_t lane = 0; lane < warp_lanes; ++lane) warp.thread[lane] = position_of(first + lane, grid.block);
     }
     warp.predicate_memory[0] = all_lanes;
     std::memset(warp.local.data(), 0xff, warp.local.size());

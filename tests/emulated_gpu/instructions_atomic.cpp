@@ -109,7 +109,7 @@ template <class Operation, class T, bool returns>
 void atomic(Warp& warp, const Instruction& in, Mask mask) {
   Addresses addresses;
   resolve_addresses(warp, in, mask, sizeof(T), addresses);
-  note_accesses(warp, in, mask, sizeof(T), addresses, Access::atomic, 0);
+  if (notes_accesses(warp, in)) note_accesses(warp, in, mask, sizeof(T), addresses, Access::atomic, [](int) { return false; });
   // The result may be one of the sources.
   std::array<Slot<T>, warp_lanes> old_values;
   const auto* const a = warp.source<Slot<T>>(in.operand[Instruction::s0]);

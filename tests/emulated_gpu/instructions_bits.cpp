@@ -241,7 +241,7 @@ void three_logic(Warp& warp, const Instruction& in, Mask mask) {
       const std::uint32_t chosen = 0u - (in.detail >> row & 1);
       value |= chosen & (row & 4 ? a[lane] : ~a[lane]) & (row & 2 ? b[lane] : ~b[lane]) & (row & 1 ? c[lane] : ~c[lane]);
     }
-    result[lane] = (mask >> lane & 1) != 0 ? value : result[lane];
+    result[lane] = chosen(mask, lane, value, result[lane]);
   }
 }
 

@@ -63,7 +63,7 @@ Mask compare(const Warp& warp, const Instruction& in) {
   for (int lane = 0; lane < warp_lanes; ++lane) {
     T x = from_slot<T>(a[lane]), y = from_slot<T>(b[lane]);
     if constexpr (flush) x = flushed(x), y = flushed(y);
-    result |= holds<comparison>(x, y) ? Slot<T>{1} << lane : Slot<T>{0};
+    result |= holds<comparison>(x, y) ? lane_bits<Slot<T>>.bit[lane] : Slot<T>{0};
   }
   return static_cast<Mask>(result);
 }
@@ -158,11 +158,10 @@ void select(Warp& warp, const Instruction& in, Mask mask) {
   const T* const a = warp.source<T>(in.operand[Instruction::s0]);
   const T* const b = warp.source<T>(in.operand[Instruction::s1]);
   T* const result = warp.result<T>(in.operand[Instruction::d0]);
-  const Mask chosen = warp.predicate(in.operand[Instruction::s2]);
+  const Mask first = warp.predicate(in.operand[Instruction::s2]);
 #pragma GCC ivdep
   for (int lane = 0; lane < warp_lanes; ++lane) {
-    const T value = (chosen >> lane & 1) != 0 ? a[lane] : b[lane];
-    result[lane] = (mask >> lane & 1) != 0 ? value : result[lane];
+    result[lane] = chosen(mask, lane, chosen(first, lane, a[lane], b[lane]), result[lane]);
   }
 }
 

@@ -22,7 +22,7 @@ template <class T>
     T value = sizeof(T) == 4 ? static_cast<T>(__builtin_fmaf(static_cast<float>(a[lane]), static_cast<float>(b[lane]), static_cast<float>(c[lane])))
                              : static_cast<T>(__builtin_fma(a[lane], b[lane], c[lane]));
     if (sizeof(T) == 4) value = value == value ? value : nan;
-    result[lane] = (mask >> lane & 1) != 0 ? value : result[lane];
+    result[lane] = (mask & lane_bits<Slot<T>>.bit[lane]) != 0 ? value : result[lane];
   }
 }
 bool host_fuses() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }

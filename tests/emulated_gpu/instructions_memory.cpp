@@ -24,7 +24,7 @@ template <class Stored, class Register, int count>
 void load(Warp& warp, const Instruction& in, Mask mask) {
   Addresses addresses;
   resolve_addresses(warp, in, mask, sizeof(Stored) * count, addresses);
-  note_accesses(warp, in, mask, sizeof(Stored) * count, addresses, Access::read, 0);
+  if (notes_accesses(warp, in)) note_accesses(warp, in, mask, sizeof(Stored) * count, addresses, Access::read, [](int) { return false; });
   for (int i = 0; i < count; ++i) {
     auto* const result = warp.result<Slot<Register>>(in.operand[Instruction::d0 + i]);
     const std::uintptr_t offset = sizeof(Stored) * static_cast<std::size_t>(i);
@@ -46,7 +46,7 @@ void load_parameter(Warp& warp, const Instruction& in, Mask mask) {
     std::memcpy(&value, warp.block->grid->parameters.data() + in.immediate + sizeof(Stored) * static_cast<std::size_t>(i), sizeof value);
     const Slot<Register> bits = to_slot(static_cast<Register>(value));
     auto* const result = warp.result<Slot<Register>>(in.operand[Instruction::d0 + i]);
-    for (int lane = 0; lane < warp_lanes; ++lane) result[lane] = (mask >> lane & 1) != 0 ? bits : result[lane];
+    for (int lane = 0; lane < warp_lanes; ++lane) result[lane] = chosen(mask, lane, bits, result[lane]);
   }
 }
 
@@ -57,14 +57,14 @@ void store(Warp& warp, const Instruction& in, Mask mask) {
   const Slot<Register>* sources[count];
   for (int i = 0; i < count; ++i) sources[i] = warp.source<Slot<Register>>(in.operand[Instruction::s0 + i]);
   if (notes_accesses(warp, in)) {
-    Mask unchanged = mask;
-    for_lanes(mask, [&](int lane) {
+    note_accesses(warp, in, mask, sizeof(Stored) * count, addresses, Access::write, [&](int lane) {
+      bool same = true;
       for (int i = 0; i < count; ++i) {
         const auto present = load_from<Stored>(addresses[static_cast<std::size_t>(lane)] + sizeof(Stored) * static_cast<std::size_t>(i));
-        if (present != static_cast<Stored>(sources[i][lane])) unchanged &= ~(Mask{1} << lane);
+        same = same && present == static_cast<Stored>(sources[i][lane]);
       }
+      return same;
     });
-    note_accesses(warp, in, mask, sizeof(Stored) * count, addresses, Access::write, unchanged);
   }
   for_lanes(mask, [&](int lane) {
     for (int i = 0; i < count; ++i) {

@@ -25,7 +25,7 @@ void pack(Warp& warp, const Instruction& in, Mask mask) {
   for (int lane = 0; lane < warp_lanes; ++lane) {
     Whole value = 0;
     for (int p = 0; p < parts; ++p) value |= static_cast<Whole>(static_cast<Part>(sources[p][lane])) << (8 * sizeof(Part) * static_cast<unsigned>(p));
-    result[lane] = (mask >> lane & 1) != 0 ? value : result[lane];
+    result[lane] = chosen(mask, lane, value, result[lane]);
   }
 }
 
@@ -38,7 +38,7 @@ void unpack(Warp& warp, const Instruction& in, Mask mask) {
     const Whole value = source[lane];
     for (int p = 0; p < parts; ++p) {
       const Slot<Part> part = static_cast<Part>(value >> (8 * sizeof(Part) * static_cast<unsigned>(p)));
-      results[p][lane] = (mask >> lane & 1) != 0 ? part : results[p][lane];
+      results[p][lane] = chosen(mask, lane, part, results[p][lane]);
     }
   }
 }

@@ -37,21 +37,26 @@ void shuffle(Warp& warp, const Instruction& in, Mask mask) {
   const auto* const by = warp.source<std::uint32_t>(in.operand[Instruction::s1]);
   const auto* const limits = warp.source<std::uint32_t>(in.operand[Instruction::s2]);
   auto* const result = warp.result<std::uint32_t>(in.operand[Instruction::d0]);
-  std::array<std::uint32_t, warp_lanes> moved;
-  Mask in_range = 0;
-  for_lanes(mask, [&](int lane) {
+  const Mask* const named = warp.source<Mask>(in.operand[Instruction::s3]);
+  std::array<std::uint32_t, warp_lanes> from;
+  Mask in_range = 0, there = 0;
+  for (int lane = 0; lane < warp_lanes; ++lane) {
     const int b = static_cast<int>(by[lane] & 31), clamp = static_cast<int>(limits[lane] & 31), segment = static_cast<int>(limits[lane] >> 8 & 31);
     const int most = (lane & segment) | (clamp & ~segment), least = lane & segment;
     const int other = mode == Shuffle::up ? lane - b : mode == Shuffle::down ? lane + b : mode == Shuffle::butterfly ? lane ^ b : least | (b & ~segment);
     const bool inside = mode == Shuffle::up ? other >= most : other <= most;
-    const int from = inside ? other : lane;
-    if ((mask & members(warp, in, lane) & Mask{1} << from) == 0) {
-      warp.fault(Fault::Kind::illegal_instruction, in, lane, "a shuffle reads lane " + std::to_string(from) + ", which is not there");
-    }
+    const int chosen_lane = inside ? other & 31 : lane;
+    from[static_cast<std::size_t>(lane)] = static_cast<std::uint32_t>(chosen_lane);
     in_range |= static_cast<Mask>(inside) << lane;
-    moved[static_cast<std::size_t>(lane)] = values[static_cast<std::size_t>(from)];
-  });
-  for_lanes(mask, [&](int lane) { result[lane] = moved[static_cast<std::size_t>(lane)]; });
+    there |= (mask & named[lane]) >> chosen_lane << lane & Mask{1} << lane;
+  }
+  if ((mask & ~there) != 0) {
+    const int lane = std::countr_zero(mask & ~there);
+    warp.fault(Fault::Kind::illegal_instruction, in, lane, "a shuffle reads lane " + std::to_string(from[static_cast<std::size_t>(lane)]) + ", which is not there");
+  }
+  for (int lane = 0; lane < warp_lanes; ++lane) {
+    result[lane] = chosen(mask, lane, values[from[static_cast<std::size_t>(lane)]], result[lane]);
+  }
   warp.set_predicate(in.operand[Instruction::d1], in_range, mask);
 }
 

@@ -23,7 +23,7 @@ void read_uniform(Warp& warp, const Instruction& in, Mask mask) {
   for_lanes(mask, [&](int lane) { result[lane] = bits; });
 }
 
-Dimensions thread(const Warp& warp, int lane) { return warp.block->thread_position(warp.index * warp_lanes + static_cast<std::uint32_t>(lane)); }
+const Dimensions& thread(const Warp& warp, int lane) { return warp.thread[static_cast<std::size_t>(lane)]; }
 
 std::uint64_t nanoseconds() {
   return static_cast<std::uint64_t>(

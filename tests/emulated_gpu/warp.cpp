@@ -20,21 +20,40 @@ void store_active(Warp& warp) {
   for_lanes(warp.active, [&](int lane) { warp.lane_pc[static_cast<std::size_t>(lane)] = warp.pc; });
 }
 
-/// Makes the lanes of one place the active ones: of the lowest, or of a place that turns pick in turn, so that lanes that spin
-/// cannot keep those from running that they wait for. False where no lane can run.
-bool choose_lanes(Warp& warp, bool take_turns) {
-  Mask ready = warp.live & ~warp.waiting & ~warp.at_barrier;
+/// Makes the ready lanes at `place` the active ones; `next` is the place of the nearest that are behind them.
+void activate(Warp& warp, Mask ready, std::uint32_t place, std::uint32_t next) {
+  warp.pc = place;
+  warp.stop_pc = next;
+  warp.active = 0;
+  for_lanes(ready, [&](int lane) { warp.active |= static_cast<Mask>(warp.lane_pc[static_cast<std::size_t>(lane)] == place) << lane; });
+}
+
+/// Makes the lanes at the lowest place the active ones. False where no lane can run.
+bool choose_lowest(Warp& warp) {
+  const Mask ready = warp.live & ~warp.waiting & ~warp.at_barrier;
   warp.active = 0;
   if (ready == 0) return false;
-  std::array<std::uint32_t, warp_lanes> places;
-  std::size_t count = 0;
-  for_lanes(ready, [&](int lane) { places[count++] = warp.lane_pc[static_cast<std::size_t>(lane)]; });
-  std::sort(places.begin(), places.begin() + count);
-  count = static_cast<std::size_t>(std::unique(places.begin(), places.begin() + count) - places.begin());
-  const std::size_t chosen = take_turns ? warp.turns / turns_between % count : 0;
-  warp.pc = places[chosen];
-  warp.stop_pc = chosen + 1 < count ? places[chosen + 1] : nowhere;
-  for_lanes(ready, [&](int lane) { warp.active |= static_cast<Mask>(warp.lane_pc[static_cast<std::size_t>(lane)] == warp.pc) << lane; });
+  std::uint32_t lowest = nowhere, next = nowhere;
+  for_lanes(ready, [&](int lane) {
+    const std::uint32_t place = warp.lane_pc[static_cast<std::size_t>(lane)];
+    if (place < lowest) next = lowest, lowest = place;
+    else if (place > lowest) next = std::min(next, place);
+  });
+  activate(warp, ready, lowest, next);
+  return true;
+}
+
+/// As choose_lowest, but of all places at which lanes are ready one after another has its turn: lanes that spin cannot keep those
+/// from running that they wait for.
+bool choose_in_turn(Warp& warp) {
+  const Mask ready = warp.live & ~warp.waiting & ~warp.at_barrier;
+  if (ready == 0) return choose_lowest(warp);
+  std::vector<std::uint32_t> places;
+  for_lanes(ready, [&](int lane) { places.push_back(warp.lane_pc[static_cast<std::size_t>(lane)]); });
+  std::sort(places.begin(), places.end());
+  places.erase(std::unique(places.begin(), places.end()), places.end());
+  const std::size_t turn = warp.turns / turns_between % places.size();
+  activate(warp, ready, places[turn], turn + 1 < places.size() ? places[turn + 1] : nowhere);
   return true;
 }
 
@@ -43,7 +62,7 @@ bool part(Warp& warp, Mask taken, std::uint32_t target) {
   ++warp.pc;
   store_active(warp);
   for_lanes(taken, [&](int lane) { warp.lane_pc[static_cast<std::size_t>(lane)] = target; });
-  return choose_lanes(warp, false);
+  return choose_lowest(warp);
 }
 
 bool branch(Warp& warp, const Instruction& in, Mask taken) {
@@ -54,7 +73,7 @@ bool branch(Warp& warp, const Instruction& in, Mask taken) {
   // Others that wait further down may now be lower or higher than these; look again only if there are any.
   if (back && warp.active != (warp.live & ~warp.waiting & ~warp.at_barrier)) {
     store_active(warp);
-    return choose_lanes(warp, false);
+    return choose_lowest(warp);
   }
   return true;
 }
@@ -68,7 +87,7 @@ bool branch_table(Warp& warp, const Instruction& in, Mask taken) {
   ++warp.pc;
   store_active(warp);
   for_lanes(taken, [&](int lane) { warp.lane_pc[static_cast<std::size_t>(lane)] = table[index[lane]]; });
-  return choose_lanes(warp, false);
+  return choose_lowest(warp);
 }
 
 bool leave(Warp& warp, Mask leaving) {
@@ -81,13 +100,24 @@ bool leave(Warp& warp, Mask leaving) {
   warp.active &= ~leaving;
   store_active(warp);
   block.release_barriers();
-  return choose_lanes(warp, false);
+  return choose_lowest(warp);
 }
 
 /// Lets the lanes do together what they came for, as far as all that their operand s3 names are here; the others wait. Lanes that
 /// have exited are not waited for.
 bool converge(Warp& warp, const Instruction& in, Mask arriving) {
   const auto* const members = warp.source<Mask>(in.operand[Instruction::s3]);
+  if (warp.waiting == 0 && arriving == warp.active) {
+    // Mostly all name all that are left, and are here.
+    const Mask named = members[std::countr_zero(arriving)];
+    Mask same = 0;
+    for (int lane = 0; lane < warp_lanes; ++lane) same |= members[lane] == named ? lane_bits<Mask>.bit[lane] : 0;
+    if ((arriving & ~(same & named)) == 0 && (named & warp.live) == arriving) {
+      in.run(warp, in, arriving);
+      ++warp.pc;
+      return true;
+    }
+  }
   Mask here = arriving;
   for_lanes(warp.waiting, [&](int lane) { here |= static_cast<Mask>(warp.lane_pc[static_cast<std::size_t>(lane)] == warp.pc) << lane; });
   Mask complete = 0;
@@ -100,13 +130,13 @@ bool converge(Warp& warp, const Instruction& in, Mask arriving) {
     if ((named & warp.live & ~group) == 0) complete |= group;
     left &= ~group;
   }
-  if (complete != 0 && in.run != nullptr) in.run(warp, in, complete);
+  if (complete != 0) in.run(warp, in, complete);
   if (complete == here && here == arriving) return ++warp.pc, true;
   const std::uint32_t here_pc = warp.pc++;
   store_active(warp);
   for_lanes(here, [&](int lane) { warp.lane_pc[static_cast<std::size_t>(lane)] = (complete >> lane & 1) != 0 ? here_pc + 1 : here_pc; });
   warp.waiting = (warp.waiting & ~here) | (here & ~complete);
-  return choose_lanes(warp, false);
+  return choose_lowest(warp);
 }
 
 void arrive(Warp& warp, const Instruction& in, Mask arriving, bool waits) {
@@ -121,6 +151,7 @@ void arrive(Warp& warp, const Instruction& in, Mask arriving, bool waits) {
       warp.fault(Fault::Kind::illegal_instruction, in, lane, "threads at a barrier expect different numbers of threads");
     }
     barrier.expected = expected[lane];
+    block.waited_for |= 1u << number[lane];
     ++barrier.arrived;
     barrier.gathered += votes >> lane & 1;
     warp.lane_barrier[static_cast<std::size_t>(lane)] = static_cast<std::uint8_t>(number[lane]);
@@ -145,14 +176,13 @@ std::uintptr_t Warp::local_address(int lane) const {
 }
 
 void Warp::fault(Fault::Kind kind, const Instruction& instruction, int lane, const std::string& what) const {
-  const std::string thread = position_text(block->thread_position(index * warp_lanes + static_cast<std::uint32_t>(lane)));
   throw Fault(kind, block->grid->code->kernel + ", PTX line " + std::to_string(instruction.line) + ", block " + position_text(block->position) +
-                        ", thread " + thread + ": " + what);
+                        ", thread " + position_text(thread[static_cast<std::size_t>(lane)]) + ": " + what);
 }
 
 std::uint64_t run_warp(Warp& warp, std::uint64_t budget) {
   const Instruction* const code = warp.block->grid->code->instructions.data();
-  const bool can_run = choose_lanes(warp, warp.turns % turns_between == turns_between - 1);
+  const bool can_run = warp.turns % turns_between == turns_between - 1 ? choose_in_turn(warp) : choose_lowest(warp);
   ++warp.turns;
   if (!can_run) return 0;
   std::uint64_t done = 0;
@@ -176,7 +206,7 @@ std::uint64_t run_warp(Warp& warp, std::uint64_t budget) {
             ++warp.pc;
           } else {
             arrive(warp, in, mask, in.control == Control::barrier);
-            runs = choose_lanes(warp, false);
+            runs = choose_lowest(warp);
           }
           break;
         default:
@@ -188,7 +218,7 @@ std::uint64_t run_warp(Warp& warp, std::uint64_t budget) {
     }
     if (warp.pc >= warp.stop_pc) {
       store_active(warp);
-      choose_lanes(warp, false);
+      choose_lowest(warp);
     }
   }
   store_active(warp);

@@ -57,6 +57,7 @@ struct Warp {
   std::uint32_t index = 0;      ///< in the block
   AlignedBytes registers, local;
   std::vector<std::uint32_t> predicate_memory;
+  std::array<Dimensions, warp_lanes> thread{};  ///< of each lane, in the block
 
   template <class T>
   const T* source(std::uint32_t operand) const {
@@ -91,9 +92,9 @@ struct Block {
   std::vector<Warp> warps;
   std::uint32_t threads = 0, live_threads = 0;
   std::array<Barrier, 16> barriers{};
+  std::uint32_t waited_for = 0;  ///< bit per barrier at which someone has arrived
   std::uint32_t next_warp = 0;
 
-  Dimensions thread_position(std::uint32_t thread) const;
   /// Lets threads go on where as many have arrived as are left.
   void release_barriers();
 };
@@ -120,6 +121,23 @@ inline Slot<T> to_slot(T value) {
   else return static_cast<std::make_unsigned_t<T>>(value);
 }
 
+/// Bit `lane`, in the width of a slot: as a table, which loops over lanes load as vectors.
+template <class T>
+struct LaneBits {
+  T bit[warp_lanes]{};
+  constexpr LaneBits() {
+    for (int lane = 0; lane < warp_lanes; ++lane) bit[lane] = T{1} << lane;
+  }
+};
+template <class T>
+alignas(64) inline constexpr LaneBits<T> lane_bits;
+
+/// `value` in lanes of the mask, else `other`.
+template <class T>
+inline T chosen(Mask mask, int lane, T value, T other) {
+  return (mask & lane_bits<T>.bit[lane]) != 0 ? value : other;
+}
+
 /// d0 = Operation::apply(s0, s1, ...) in every lane of the mask. Slots are equal or apart, so that lanes do not depend on each other.
 template <class Operation, class Result, class... Sources, std::size_t... index>
 inline void map_lanes(Warp& warp, const Instruction& in, Mask mask, std::index_sequence<index...>) {
@@ -134,7 +152,7 @@ inline void map_lanes(Warp& warp, const Instruction& in, Mask mask, std::index_s
 #pragma GCC ivdep
     for (int lane = 0; lane < warp_lanes; ++lane) {
       const Slot<Result> value = to_slot<Result>(Operation::apply(from_slot<Sources>(std::get<index>(sources)[lane])...));
-      result[lane] = (mask >> lane & 1) != 0 ? value : result[lane];
+      result[lane] = chosen(mask, lane, value, result[lane]);
     }
   }
 }
