@@ -76,9 +76,11 @@ class Row:
         self.options = dict(o.partition("=")[::2] for o in options.split(",")) if options else {}
         name, _, knobs = head.partition("[")
         self.knobs = dict(k.partition("=")[::2] for k in knobs.split("]")[0].split(";")) if knobs else {}
-        for prefix in ("pad+", "sym+", "relu6_mask+"):
-            name = name.removeprefix(prefix)
-        self.name = name
+        # What stands before an engine (pads, masks) or behind it (an activation) runs in the same op.
+        parts = name.split("+")
+        while len(parts) > 1 and (parts[0] in ("pad", "sym") or parts[0].endswith(("_mask", "_slope"))):
+            parts.pop(0)
+        self.name = parts[0]
         self.ok = record["status"] == "ok"
         claim = record["claim"]
         self.marked = claim["guarantee"] == "not_guaranteed" and bool(claim["source"])

@@ -152,8 +152,11 @@ std::string engine_of(const std::string& algorithm) {
   const auto colon = algorithm.find(':');
   auto name = algorithm.substr(colon == std::string::npos ? 0 : colon + 1);
   name = name.substr(0, name.find_first_of("[@"));
-  for (const std::string_view prefix : {"pad+", "sym+", "relu6_mask+"})
-    if (name.rfind(prefix, 0) == 0) name.erase(0, prefix.size());
+  const auto is_ours = [](std::string_view part) { return part == "pad" || part == "sym" || part.ends_with("_mask") || part.ends_with("_slope"); };
+  for (auto plus = name.find('+'); plus != std::string::npos; plus = name.find('+')) {
+    if (!is_ours(std::string_view(name).substr(0, plus))) return name.substr(0, plus);
+    name.erase(0, plus + 1);
+  }
   return name;
 }
 

@@ -1,6 +1,6 @@
 // What a library's engines did, one row per engine: tried, answered, claimed, differed, cost. An engine is what a provider names before
-// its knobs and options: a cuDNN engine, a legacy or cuBLASLt algorithm, an implementation of oneDNN. Arms that only pad around an
-// engine are its arms too.
+// its knobs and options: a cuDNN engine, a legacy or cuBLASLt algorithm, an implementation of oneDNN. Arms that only pad or activate
+// around an engine are its arms too.
 #pragma once
 
 #include <string>
@@ -12,7 +12,8 @@
 
 namespace detbench::analysis {
 
-/// "cudnn_graph:pad+eng20[TILE_SIZE=3;USE_TEX=0]@ws=0" -> "eng20": what a claim and a number of a library speak of.
+/// "cudnn_graph:pad+eng20[TILE_SIZE=3;USE_TEX=0]@ws=0" -> "eng20": what a claim and a number of a library speak of. What stands before it
+/// (pads, masks) or behind it (an activation) runs in the same op.
 std::string engine_of(const std::string& algorithm);
 /// Knobs in the order of the name: {{"SPLIT_K", "4"}, ...}; none: the engine's own choice.
 std::vector<std::pair<std::string, std::string>> knobs_of(const std::string& algorithm);

@@ -91,7 +91,7 @@ class OpenQuestions(unittest.TestCase):
         rows = [
             record(f"conv_wgrad/{SHAPE}/cudnn_graph:eng20", claim=MARKED, agreement=[scope("repeat", "differs", 100, 3)]),
             record(f"conv_wgrad/{SHAPE}/cudnn_graph:eng20[TILE_SIZE=1]", claim=MARKED, agreement=[scope("repeat", "differs", 100, 97)]),
-            record(f"conv_wgrad/{SHAPE}/cudnn_graph:pad+eng20", claim=MARKED, agreement=[scope("repeat", runs=100)]),
+            record(f"conv_wgrad/{SHAPE}/cudnn_graph:pad+eng20+clip", claim=MARKED, agreement=[scope("repeat", runs=100)]),
             record(f"conv_dgrad/{SHAPE}/cudnn_graph:eng25", "unsupported", claim=MARKED),
         ]
         text = self.answers(rows)["d"]

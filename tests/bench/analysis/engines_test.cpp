@@ -65,6 +65,9 @@ TEST(Engines, areNamedWithoutKnobsOptionsAndPads) {
   EXPECT_EQ(engine_of("cudnn_graph:sym+eng1[SPLIT_K=2]"), "eng1");
   EXPECT_EQ(engine_of("cudnn_legacy:pad+implicit_gemm@math=fma"), "implicit_gemm");
   EXPECT_EQ(engine_of("cudnn_graph:relu6_mask+eng0[OCCUPANCY=1]"), "eng0");
+  EXPECT_EQ(engine_of("cudnn_graph:swish_slope+eng0"), "eng0");
+  EXPECT_EQ(engine_of("cudnn_graph:eng0[OCCUPANCY=1]+clip"), "eng0");
+  EXPECT_EQ(engine_of("cudnn_legacy:ex:spatial_persistent+clipped_relu"), "ex:spatial_persistent");
   EXPECT_EQ(engine_of("cublaslt:algo21[TILE_ID=20;SPLITK=4;SCHEME=INPLACE]@bytes=1:2"), "algo21");
   EXPECT_EQ(engine_of("onednn:jit_1x1:avx512_core@formats=any"), "jit_1x1:avx512_core");
   EXPECT_THAT(knobs_of("cudnn_graph:eng20[TILE_SIZE=3;USE_TEX=0]@a=b"), ElementsAre(Pair("TILE_SIZE", "3"), Pair("USE_TEX", "0")));
