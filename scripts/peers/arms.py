@@ -106,7 +106,6 @@ cpu = [
 gpu_tiers = [
     [
         "detbench:library_heuristic:bf16:graph",
-        "detbench:library_heuristic:bf16",
         "pytorch_eager_channels_last_bf16",
         "jax_bf16",
     ],
@@ -116,6 +115,7 @@ gpu_tiers = [
         "jax_f32",
     ],
     [
+        "detbench:library_heuristic:bf16",
         "detbench:library_heuristic",
         "detbench:fixed_order:bf16:graph",
         "pytorch_eager_channels_last_bf16_deterministic",
@@ -151,8 +151,9 @@ gpu_tiers = [
 ]
 gpu = [arm for tier in gpu_tiers for arm in tier]
 
-# For a first look within eight minutes: both precisions of both networks and batches.
+# For a first look within eight minutes: both precisions of both networks and batches, all else when it is asked for.
 gpu_quick = {
+    "arms": gpu_tiers[0] + gpu_tiers[1],
     "models": ["mobilenet_v2_alpha1.0", "efficientnet_b0"], "px": [224], "batch": [32, 128], "rounds": 2, "budget_s": 470.0,
     "steps": 8, "seconds": 3.0, "profile_steps": 0, "timeout": 200.0,
 }  # fmt: skip

@@ -7,6 +7,7 @@ norm, means, logits and the loss are float32 then too, as in Keras's mixed preci
 import jax
 import jax.numpy as jnp
 import networks
+import numpy
 from jax import lax
 
 
@@ -47,20 +48,22 @@ def parameter_shapes(network):
     return shapes
 
 
-def initialize(network, key):
-    """Parameters (Glorot's uniform, ones, zeros) and moving statistics (zeros and ones)."""
+def initialize(network, seed):
+    """Parameters (Glorot's uniform, ones, zeros) and moving statistics (zeros and ones), made by numpy: XLA would compile for
+    seconds what is drawn once."""
+    random = numpy.random.default_rng(seed)
     parameters, statistics = {}, {}
-    for i, (name, shape) in enumerate(parameter_shapes(network).items()):
+    for name, shape in parameter_shapes(network).items():
         if name.endswith("kernel"):
             area = shape[0] * shape[1] if len(shape) == 4 else 1
             limit = (6 / (area * (shape[-2] + shape[-1]))) ** 0.5
-            parameters[name] = jax.random.uniform(jax.random.fold_in(key, i), shape, jnp.float32, -limit, limit)
+            parameters[name] = random.uniform(-limit, limit, shape).astype(numpy.float32)
         else:
-            parameters[name] = jnp.full(shape, 1.0 if name.endswith("gamma") else 0.0, jnp.float32)
+            parameters[name] = numpy.full(shape, 1.0 if name.endswith("gamma") else 0.0, numpy.float32)
         if name.endswith("gamma"):
             layer = name.removesuffix("gamma")
-            statistics[layer + "mean"] = jnp.zeros(shape, jnp.float32)
-            statistics[layer + "variance"] = jnp.ones(shape, jnp.float32)
+            statistics[layer + "mean"] = numpy.zeros(shape, numpy.float32)
+            statistics[layer + "variance"] = numpy.ones(shape, numpy.float32)
     return parameters, statistics
 
 
@@ -149,7 +152,6 @@ def train_step(network, state, images, labels, *, learning_rate, momentum, dtype
 
 
 def initial_state(network, seed):
-    key = jax.random.key(seed)
-    parameters, statistics = initialize(network, key)
-    slots = {name: jnp.zeros_like(w) for name, w in parameters.items()}
-    return {"parameters": parameters, "slots": slots, "statistics": statistics, "key": jax.random.key(seed + 1), "step": jnp.int32(0)}
+    parameters, statistics = initialize(network, seed)
+    slots = {name: numpy.zeros_like(w) for name, w in parameters.items()}
+    return jax.device_put({"parameters": parameters, "slots": slots, "statistics": statistics, "key": jax.random.key(seed), "step": numpy.int32(0)})

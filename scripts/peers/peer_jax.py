@@ -31,7 +31,7 @@ def serve(order):
     dtype = jnp.bfloat16 if arm.precision == "bf16" else jnp.float32
     images, labels = worker.images_and_labels(order)
     images, labels = jax.device_put(images, device), jax.device_put(labels.astype(numpy.int32), device)
-    state = jax.device_put(jax.jit(lambda: networks_jax.initial_state(network, order["seed"]))(), device)
+    state = jax.device_put(networks_jax.initial_state(network, order["seed"]), device)
     parameters = sum(w.size for w in state["parameters"].values())
     jax.block_until_ready((state, images, labels))
 

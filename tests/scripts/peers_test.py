@@ -274,6 +274,17 @@ class Budget(unittest.TestCase):
         argv = ["--backend", "cuda", "--px", "224", "--batch", "32,128", "--threads", "1", "--rounds", "2", "--arms", ",".join(self.names), "--out", folder.name, *more]
         return compare.Comparison(compare.parse(argv)[0], {"cpu": "fake", "gpu": None})
 
+    def test_quick_is_bf16_and_f32_of_each_framework(self):
+        quick = compare.parse(["--gpu-quick", "--threads", "1", "--px", "96", "--out", "none"])[0]
+        self.assertEqual((quick.backend, quick.px, quick.batch, quick.budget_s, quick.group), ("cuda", [96], [32, 128], 470, 5))
+        self.assertEqual({(a.peer, a.precision) for a in map(arms.parse, quick.arms)}, {(peer, p) for peer in ("detbench", "pytorch", "jax") for p in ("bf16", "f32")})
+        self.assertEqual(compare.parse(["--gpu-quick", "--threads", "1", "--arms", "*", "--out", "none"])[0].arms, arms.gpu)
+        # Processes of 8, 15 and 30 s: what docs/peers.md says of the first call.
+        one, runner = compare.Comparison(quick, {}), FakeRunner(lambda arm: {"detbench": 8, "pytorch": 15, "jax": 30}[arms.parse(arm).peer])
+        one.write = lambda: None
+        one.run(runner, lambda text: None, quick.budget_s, lambda: runner.now_s)
+        self.assertEqual([group for group, _, _ in runner.ran[:24]], ["1.0"] * 12 + ["1.1"] * 12)
+
     def test_ends_in_time(self):
         takes_s = lambda arm: {"detbench": 5, "jax": 30, "pytorch": 50}[arms.parse(arm).peer]
         for budget_s in (20, 80, 150, 163, 300, 500):
