@@ -106,7 +106,7 @@ TEST(MemoryTraffic, everyCpuAlgorithmMovesEveryByte) {
   }
 }
 
-TEST(MemoryTraffic, everyCudaAlgorithmMovesEveryByte) {
+TEST(GpuMemoryTraffic, everyAlgorithmMovesEveryByte) {
   auto device = make_cuda_device();
   if (!device) GTEST_SKIP() << device.error().text;
   EXPECT_EQ(everything_is_right(**device, {16, 4096 * 3 + 16, (std::int64_t{1} << 24) + 16, std::int64_t{1} << 27}), 4 * 5);
