@@ -21,6 +21,7 @@ CHART_LIMIT_BYTES = 1_000_000
 # The first of them that has data stands in the README.
 README_CHARTS = ["network_tradeoff", "tradeoff_frontier", "three_prices"]
 MOST_SENTENCES = 16
+TABLES = ["network_prices", "price_of_agreement", "price_of_forbidding", "engines", "claim_audit", "speed_targets", "measured_ceilings"]
 
 
 class Result:
@@ -163,7 +164,7 @@ def draw(program, folder, results, work):
     headlines = (report / "tables" / "headlines.md").read_text(encoding="utf-8")
     (folder / "headlines.md").write_text(headlines, encoding="utf-8")
     names = {tag_of(i, len(results)): path.name for i, path in enumerate(results)}
-    for table in ("engines", "network_prices", "price_of_forbidding"):
+    for table in TABLES:
         name_files(report / "tables" / f"{table}.csv", folder / f"{table}.csv", names)
     return drawn, headlines
 
@@ -198,8 +199,30 @@ def main_sentences(headlines):
     return sorted(chosen.values(), key=lambda line: not line.startswith("- **train step"))[:MOST_SENTENCES], every
 
 
-def block_of(kind, folder, drawn, headlines, wanted):
-    """The README's lines between the markers of this kind of machine."""
+def target_lines(table):
+    """How many speed targets were met, and for each that was missed beyond the noise its worst case: by how much, and what bounds it."""
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    count = collections.Counter(row["verdict"].split(":")[0] for row in rows)
+    met, border = count["met"] + count["met, within the noise"], count["missed, within the noise"]
+    if not met + border + count["missed"]:
+        return []
+    worst = {}
+    for row in rows:
+        if row["verdict"] == "missed":
+            by = float(row["reached"]) / float(row["asked"].split()[-1])
+            by = 1 / by if row["asked"].startswith("at most") else by
+            if row["target"] not in worst or by < worst[row["target"]][0]:
+                worst[row["target"]] = (by, row)
+    said = f"Speed targets of reductions: {met} met, {border} missed within the noise, {count['ambiguous']} ambiguous, {count['missed']} missed"
+    lines = [said + (", each with its worst case:" if worst else ".")]
+    for target, (_, row) in worst.items():
+        lines.append(f"- {target}: {float(row['reached']):.2f} ({row['asked']}) by `{row['arm']}` in {' '.join(row['problem'].split())}; {row['what bounds it']}")
+    return lines
+
+
+def block_of(folder, draft, drawn, headlines, wanted):
+    """The README's lines between the markers of this kind of machine; `folder` is where the draft will lie."""
     here = folder.relative_to(ROOT).as_posix()
     lines = []
     for name in wanted:
@@ -207,6 +230,8 @@ def block_of(kind, folder, drawn, headlines, wanted):
             lines += [f"![{drawn[name]}]({here}/charts/{name}.svg)", ""]
     sentences, every = main_sentences(headlines)
     lines += sentences + ([""] if sentences else [])
+    targets = target_lines(draft / "speed_targets.csv")
+    lines += targets + ([""] if targets else [])
     left = every - len(sentences)
     more = f"{left} more {'sentences' if left > 1 else 'sentence'}, and every policy" if left else "Every policy"
     lines.append(f"{more}: [headlines]({here}/headlines.md). The result files and all charts: [{here}]({here}).")
@@ -311,7 +336,7 @@ def publish(options):
         if options.charts and not set(wanted) <= set(drawn):
             raise Refused(f"--charts names a chart without data; these have some: {', '.join(drawn)}")
         target = published / machine / newest
-        text = rewrite(ROOT / "README.md", kind, block_of(kind, target, drawn, headlines, wanted))
+        text = rewrite(ROOT / "README.md", kind, block_of(target, drafts[newest], drawn, headlines, wanted))
         for date, draft in drafts.items():
             for path in sorted(p for p in draft.rglob("*") if p.is_file()):
                 say(f"{'would write' if options.dry_run else 'writes'} results/published/{machine}/{date}/{path.relative_to(draft)} ({path.stat().st_size} bytes)")

@@ -65,7 +65,9 @@ spec["data"] = {"values": [{"a": 1}]}
 (out / "tables" / "headlines.md").write_text("# What\\n\\n"
     "- **train step of small_cnn (28 px; strict f32; by launches)**: first of %d.\\n  - fastest: below\\n"
     "- **train step of small_cnn (28 px; strict f32; as a CUDA graph)**: second.\\n- **inference of small_cnn (28 px; TF32)**: third.\\n" % len(results))
-for name in ("engines", "network_prices", "price_of_forbidding"):
+targets = "file,target,problem,arm,reached,asked,verdict,what bounds it\\n,sums fast,sum  n1,cuda:a,0.6,at least 0.9,missed,bandwidth\\n,sums fast,sum  n2,cuda:b,0.5,at least 0.9,missed,latency\\n,scatter,x,c,1.5,at most 2,met,\\n,scatter,y,d,3,at most 2,\\"missed, within the noise\\",\\n"
+(out / "tables" / "speed_targets.csv").write_text(targets)
+for name in ("engines", "network_prices", "price_of_forbidding", "price_of_agreement", "claim_audit", "measured_ceilings"):
     rows = ["file,what"] + [(chr(65 + i) if len(results) > 1 else "") + ",\\"x, y\\"" for i in range(len(results))]
     (out / "tables" / (name + ".csv")).write_text("\\n".join(rows) + "\\n")
 (pathlib.Path(__file__).parent / "called_with").write_text("\\n".join(results))
@@ -130,14 +132,16 @@ class Publish(unittest.TestCase):
         code, out, err = self.run_on(folder)
         self.assertEqual((code, err), (0, ""), out)
         here = "results/published/hand-made-gpu/2026-11-22"
-        names = ["charts/tradeoff_frontier.svg", "engines.csv", "headlines.md", "network_prices.csv", "policies/fastest.json", "price_of_forbidding.csv", "result.json.gz"]
+        tables = ["claim_audit", "engines", "measured_ceilings", "network_prices", "price_of_agreement", "price_of_forbidding", "speed_targets"]
+        names = ["charts/tradeoff_frontier.svg", "headlines.md", "policies/fastest.json", "result.json.gz"] + [f"{t}.csv" for t in tables]
         self.assertEqual(self.files(), sorted([f"{here}/{n}" for n in names] + ["results/schema-v1.json"]))
         self.assertEqual(json.loads(gzip.decompress((self.root / here / "result.json.gz").read_bytes()))["commit"], self.commit)
         self.assertIn("<svg", (self.root / here / "charts/tradeoff_frontier.svg").read_text())
         readme = (self.root / "README.md").read_text()
         self.assertIn(f"<!-- published gpu: begin -->\n![Steps]({here}/charts/tradeoff_frontier.svg)\n\n- **train step of small_cnn (28 px; strict f32; by launches)**: first of 1.\n", readme)
         self.assertNotIn("second.", readme, "one sentence per phase, network and precision")
-        self.assertIn("- **inference of small_cnn (28 px; TF32)**: third.\n\n1 more sentence, and every policy", readme)
+        self.assertIn("- **inference of small_cnn (28 px; TF32)**: third.\n\nSpeed targets of reductions: 1 met, 1 missed within the noise, 0 ambiguous, 2 missed, each with its worst case:\n"
+                      "- sums fast: 0.50 (at least 0.9) by `cuda:b` in sum n2; latency\n\n1 more sentence, and every policy", readme)
         self.assertIn("<!-- published cpu: begin -->\nby hand\n<!-- published cpu: end -->", readme, "the other block stays")
         self.assertTrue(readme.endswith("The rest.\n"))
         # Again: the same result is the same file; a further phase joins it and is drawn with it.
