@@ -4,6 +4,9 @@ import statistics
 
 import arms
 
+# Of the CPUs' time, by others, from which on times of a CPU are not worth comparing.
+busy_share = 1 / 3
+
 
 def summarize(arm, runs, threads):
     """One row: `runs` are the answers of all processes of one arm in one setting, each with its call, group and thread count."""
@@ -134,7 +137,7 @@ def markdown(result):
     grouped = f"{result['group']} steps and one wait per sample" if result["group"] > 1 else "each step waited for"
     lines = [
         f"{m['gpu'] + ', ' if m.get('gpu') else ''}{m['cpu']}, {result['threads']} threads, {result['rounds']} rounds of alternating processes, {result['warm_up']} warm-up steps, {grouped}, {result['date']}. "
-        f"Others used {percent(result['foreign_share'])} of the CPUs meanwhile."
+        f"Others used {percent(result['foreign_share'])} of the CPUs meanwhile{': a busy machine, whose times say little' if (result['foreign_share'] or 0) > busy_share else ''}."
         + (f" Stopped by its budget: {result['left']} processes were not run." if result["left"] else ""),
         "",
         "Ratio: time divided by that of the reference of the same precision in the same group of processes, of medians (least and most over the groups) and of minima; above 1 is slower. "

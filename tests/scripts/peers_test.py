@@ -334,6 +334,12 @@ class Report(unittest.TestCase):
         self.assertAlmostEqual(prices["detbench:fixed_order"], 1.6)
         self.assertAlmostEqual(prices["jax_f32_deterministic"], 3)
 
+    def test_says_that_a_machine_was_busy(self):
+        result = {"machine": {"cpu": "c"}, "group": 1, "threads": 1, "rounds": 1, "warm_up": 1, "date": "d", "digest_steps": 3, "left": 0, "settings": [], "foreign_share": 0.3}
+        self.assertNotIn("busy", report.markdown(result))
+        self.assertIn("85 % of the CPUs meanwhile: a busy machine", report.markdown({**result, "foreign_share": 0.85}))
+        self.assertIn("an unknown part of the CPUs meanwhile.", report.markdown({**result, "foreign_share": None}))
+
     def test_tables_hold_any_reason(self):
         self.assertEqual(report.table(["a"], [["x | y\nz"]])[2], "| x \\| y z |")
 
