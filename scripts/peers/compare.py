@@ -17,6 +17,7 @@ Writes peers.json and peers.md into --out after every process. See docs/peers.md
 Exit codes: 0 all was run; 2 usage; 77 nothing could be timed; 130 interrupted, or the budget ended first: --resume goes on."""
 
 import argparse
+import collections
 import datetime
 import fnmatch
 import hashlib
@@ -81,6 +82,23 @@ def write_whole(path, text):
     os.replace(partial, path)
 
 
+def check_process(r):
+    """TypeError, KeyError or ValueError where this is no process that compare.py wrote."""
+    arms.parse(r["arm"])
+    kinds = {"call": int, "group": str, "threads": int, "timed": bool, "again": bool, "digest": str, "step_s": list, "ops": list}
+    for name, kind in kinds.items():
+        # Only an answer has these.
+        if name in r or name not in ("digest", "step_s", "ops"):
+            if not isinstance(r[name], kind):
+                raise TypeError(f"'{name}' of a process")
+    numbers = [*r.get("step_s", []), *(r[name] for name in ("prepare_s", "compile_s", "memory_bytes", "elapsed_s", "foreign_share") if r.get(name) is not None)]
+    if not all(isinstance(x, (int, float)) and x >= 0 for x in numbers) or 0 in r.get("step_s", []):
+        raise TypeError("a time of a process")
+    for op in r.get("ops", []):
+        if not all(isinstance(op[name], str) for name in ("phase", "layer", "op", "algorithm")) or not isinstance(op["elapsed_s"], (int, float)):
+            raise TypeError("an op of a process")
+
+
 class Comparison:
     """The answers of all processes, of earlier calls too, and the files made from them."""
 
@@ -107,10 +125,10 @@ class Comparison:
                 # What failed is tried again, once a call; what cannot be is not.
                 answers = [r for r in one["processes"] if "failed" not in r]
                 for r in answers:
-                    arms.parse(r["arm"])
+                    check_process(r)
                     self.call = max(self.call, r["call"] + 1)
-                    if not isinstance(r["group"], str) or not isinstance(r["threads"], int):
-                        raise ValueError("a process without its group or threads")
+                if not isinstance(one["model"], str) or not all(isinstance(one[name], int) for name in ("px", "batch")):
+                    raise TypeError("of a network")
                 self.answers.setdefault((one["model"], one["px"], one["batch"]), []).extend(answers)
         except OSError as error:
             raise ValueError(f"{error.strerror}") from error
@@ -122,14 +140,15 @@ class Comparison:
         a, clock = self.arguments, plan.Clock()
         everything = [(setting, r) for setting, answers in self.answers.items() for r in answers]
         dead = {(setting, r["arm"]) for setting, r in everything if r.get("unsupported")}
-        done = {(setting, r["group"], r["arm"], r["threads"], r["timed"]) for setting, r in everything}
+        # How often an arm ran by the plan; references that ran once more for the sake of others do not count.
+        done = collections.Counter((setting, r["arm"], r["threads"], r["timed"]) for setting, r in everything if not r["again"])
         for setting, r in everything:
             if r.get("elapsed_s"):
                 clock.add(setting, r["arm"], r["elapsed_s"])
         settings = [(model, px, batch) for model in a.models for px in a.px for batch in a.batch]
         others = [n for n in a.thread_counts if n != a.threads]
         for group in plan.groups(settings, a.arms, a.rounds, a.threads, others, deadline_s is not None):
-            wanted = [s for s in group if (s.setting, s.group, s.arm, s.threads, s.timed) not in done and (s.setting, s.arm) not in dead]
+            wanted = [s for s in group if done[s.setting, s.arm, s.threads, s.timed] < (s.round if s.timed else 1) and (s.setting, s.arm) not in dead]
             slots = plan.with_references(wanted, a.arms, dead, a.reference)
             if deadline_s is not None and not plan.worth_beginning(slots, clock, deadline_s - now_s()):
                 self.left += len(wanted)
@@ -152,7 +171,7 @@ class Comparison:
                     # An arm that could not be run once is not tried again.
                     dead.add((slot.setting, slot.arm))
                     say(f"  {fields.get('unsupported') or fields.get('failed')}")
-                self.answers[slot.setting].append({**fields, "arm": slot.arm, "call": self.call, "group": slot.group, "threads": slot.threads, "timed": slot.timed})
+                self.answers[slot.setting].append({**fields, "arm": slot.arm, "call": self.call, "group": slot.group, "threads": slot.threads, "timed": slot.timed, "again": slot.again})
                 self.write()
         self.write()
 

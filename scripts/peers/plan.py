@@ -20,6 +20,10 @@ class Slot:
     timed: bool = True
     again: bool = False  # a reference that another group holds already: alone it is worth nothing
 
+    @property
+    def round(self):
+        return int(self.group.split(".")[0])
+
 
 def groups(settings, names, rounds, threads, other_counts, budgeted):
     """Lists of slots, in order."""

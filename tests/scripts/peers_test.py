@@ -145,6 +145,10 @@ class Compare(unittest.TestCase):
         rows = {row["arm"]: row for row in result["settings"][0]["rows"]}
         self.assertEqual((rows["detbench:fastest"]["processes"], list(rows["detbench:library_heuristic"]["ratios_of_median"])), (3, ["2/1", "2/2"]))
         self.assertNotIn("detbench:crash", rows)  # a failure is tried again where it is asked for, and forgotten where not
+        # The same plan under a budget has nothing left to run.
+        same = ["--arms", "detbench:fastest,detbench:library_heuristic", "--rounds", "2", "--threads", "1", "--thread-counts", "1"]
+        done, _, _ = self.run_compare(*same, "--resume", str(pathlib.Path(self.folder.name) / "second"), "--budget-s", "60", folder="fourth")
+        self.assertEqual((done.returncode, len(self.calls())), (0, 6), done.stderr)
         done, _, _ = self.run_compare("--steps", "7", "--threads", "1", "--resume", out, folder="third")
         self.assertEqual(done.returncode, 2)
         self.assertIn("measured with steps 30, this call has 7", done.stderr)
@@ -158,6 +162,17 @@ class Compare(unittest.TestCase):
             self.assertEqual(done.returncode, 2)
             self.assertEqual(len(done.stderr.strip().splitlines()[-1].split("--resume")), 2, done.stderr)
             self.assertIn(said, done.stderr)
+
+    def test_refuses_lies_in_results(self):
+        self.assertEqual(self.run_compare("--arms", "detbench:fastest", "--rounds", "1", "--threads", "1", "--thread-counts", "1")[0].returncode, 0)
+        path = pathlib.Path(self.folder.name) / "out" / "peers.json"
+        good = json.loads(path.read_text())
+        for name, lie in (("step_s", ["a"]), ("step_s", [-1.0]), ("step_s", {}), ("arm", "jax_f64"), ("call", "1"), ("digest", 5), ("timed", None), ("prepare_s", "x"), ("ops", [{}])):
+            bad = json.loads(json.dumps(good))
+            bad["settings"][0]["processes"][0][name] = lie
+            path.write_text(json.dumps(bad))
+            done, _, _ = self.run_compare("--arms", "detbench:fastest", "--threads", "1", "--resume", str(path.parent))
+            self.assertEqual((done.returncode, len(done.stderr.splitlines())), (2, 1), (name, lie, done.stderr))
 
     def test_a_hang_costs_itself(self):
         done, result, _ = self.run_compare("--arms", "detbench:hang,detbench:fastest", "--rounds", "1", "--threads", "1", "--timeout", "1")
