@@ -16,7 +16,7 @@ namespace detbench::analysis {
 namespace {
 
 /// Shares at which a roof is called reached, as far as two measurements can say.
-constexpr double above_the_roof = 1.1, at_the_roof = 0.9, near_the_roof = 0.7;
+constexpr double share_above = 1.1, share_bound = 0.9, share_near = 0.7;
 
 /// Whether the kernel is made of multiply-adds in f32 whatever is stored: ours are, and libraries' in strict f32.
 bool multiplies_in_f32(const ArmView& arm, std::string_view types) {
@@ -45,36 +45,36 @@ class Published {
   const ArmView *fastest_ = nullptr, *agreeing_ = nullptr, *fixed_ = nullptr;
 };
 
-std::string in_words(const Ceiling& ceiling) {
+std::string ceiling_words(const Ceiling& ceiling) {
   return fmt::format("{} {}, {:.4g} GB/s", ceiling.op, bytes_in_words(ceiling.buffer_bytes), ceiling.gb_per_s);
 }
-std::string in_words(const ArithmeticCeiling& ceiling) {
+std::string ceiling_words(const ArithmeticCeiling& ceiling) {
   return fmt::format("{} {} {}, {:.4g} GFLOP/s", ceiling.op, ceiling.size, ceiling.types, ceiling.gflop_per_s);
 }
 
 /// What binds an arm, as far as roofs can tell.
-std::string bound_of(const Roof& roof, std::optional<double> share, std::optional<double> fma_share, double seconds) {
+std::string roof_bound(const Roof& roof, std::optional<double> share, std::optional<double> fma_share, double seconds) {
   if (!share) {
     if (!roof.memory) return "unknown: no memory_read was measured in this run";
     return "unknown: the arithmetic of these types was not measured in this run";
   }
-  if (*share > above_the_roof)
+  if (*share > share_above)
     return roof.memory_binds() ? "caches: the read bandwidth is that of a larger buffer, or of a busier moment"
                                : "fewer operations than counted (Winograd), or a roof measured in a busier moment";
   const std::string binding = roof.memory_binds() ? "memory bandwidth" : "arithmetic";
-  if (*share >= at_the_roof) return binding;
+  if (*share >= share_bound) return binding;
   const auto at_best = fmt::format("at the roof it takes {:.4g} us of {:.4g}", *share * seconds * us, seconds * us);
-  if (*share >= near_the_roof) return "nearly " + binding + ": " + at_best;
-  if (fma_share && *fma_share >= near_the_roof && !roof.memory_binds()) return fmt::format("fused multiply-adds in f32, at {:.2g} of their rate: {}", *fma_share, at_best);
+  if (*share >= share_near) return "nearly " + binding + ": " + at_best;
+  if (fma_share && *fma_share >= share_near && !roof.memory_binds()) return fmt::format("fused multiply-adds in f32, at {:.2g} of their rate: {}", *fma_share, at_best);
   return "latency, waiting or the kernel itself: " + at_best;
 }
 
-std::string types_of(const ComparisonView& view) {
+std::string types_of_problem(const ComparisonView& view) {
   const auto problem = parse_problem_id(view.problem);
   return problem ? problem->types : "";
 }
 
-Json row_of(const ComparisonView& view, const ArmView& arm, const Roof& roof, const std::string& types, const std::string& role) {
+Json roofline_row(const ComparisonView& view, const ArmView& arm, const Roof& roof, const std::string& types, const std::string& role) {
   const double rate = *view.info->flops / arm.time->median_s / 1e9;
   const auto share_of = [&](std::optional<double> limit) { return limit ? std::optional(rate / *limit) : std::nullopt; };
   const auto limit = roof.gflop_per_s();
@@ -94,10 +94,10 @@ Json row_of(const ComparisonView& view, const ArmView& arm, const Roof& roof, co
           {"flop_per_byte", roof.flop_per_byte},
           {"roof_gflop_per_s", number(limit)},
           {"limit", !limit ? "" : roof.memory_binds() ? "memory" : "arithmetic"},
-          {"roof", !limit ? "" : roof.memory_binds() ? in_words(*roof.memory) : in_words(*roof.arithmetic)},
+          {"roof", !limit ? "" : roof.memory_binds() ? ceiling_words(*roof.memory) : ceiling_words(*roof.arithmetic)},
           {"share", number(share)},
           {"fma_share", number(fma_share)},
-          {"bound", bound_of(roof, share, fma_share, arm.time->median_s)},
+          {"bound", roof_bound(roof, share, fma_share, arm.time->median_s)},
           {"replay", arm.record->replay}};
 }
 
@@ -129,7 +129,7 @@ Roofs::Roofs(const std::vector<ComparisonView>& views, const ResultFile& file)
 
 std::optional<Roof> Roofs::over(const ComparisonView& view) const {
   if (!view.info || view.info->flops.value_or(0) <= 0 || view.info->bytes.value_or(0) <= 0) return std::nullopt;
-  return Roof{*view.info->flops / *view.info->bytes, nearest_ceiling(memory_, "memory_read", *view.info->bytes), peak_of(arithmetic_, types_of(view)),
+  return Roof{*view.info->flops / *view.info->bytes, nearest_ceiling(memory_, "memory_read", *view.info->bytes), peak_of(arithmetic_, types_of_problem(view)),
               fma_ceiling(arithmetic_)};
 }
 
@@ -149,9 +149,9 @@ std::vector<RooflineProblem> roofline_problems(const std::vector<ComparisonView>
     const auto roof = roofs->over(view);
     if (!roof) continue;
     const Published published(view);
-    RooflineProblem problem{&view, types_of(view), Json::array()};
+    RooflineProblem problem{&view, types_of_problem(view), Json::array()};
     for (const auto& arm : view.arms)
-      if (arm.timed()) problem.rows.push_back(row_of(view, arm, *roof, problem.types, published.role_of(arm)));
+      if (arm.timed()) problem.rows.push_back(roofline_row(view, arm, *roof, problem.types, published.role_of(arm)));
     if (!problem.rows.empty()) problems.push_back(std::move(problem));
   }
   return problems;

@@ -10,7 +10,7 @@ namespace detbench::analysis {
 namespace {
 
 /// One panel of the chart: problems of a kind and type that stand under the same roofs.
-struct Panel {
+struct RooflinePanel {
   std::string name;
   Json rows = Json::array();
   std::size_t problems = 0;
@@ -21,17 +21,17 @@ struct Panel {
 
 /// "conv_fwd f32_f32_strict": directions of a convolution apart; of the rest whole suites, and a matrix product is one
 /// wherever it comes from.
-std::string kind_of(const ComparisonView& view, const std::string& types) {
+std::string roofline_kind(const ComparisonView& view, const std::string& types) {
   const bool alone = view.suite == "convolution" || view.op == "matmul" || view.suite.empty();
   return (alone ? view.op : view.suite) + " " + types.substr(0, types.find("_dw"));
 }
-std::string panel_of(const ComparisonView& view, const std::string& types) { return kind_of(view, types) + (view.tag.empty() ? "" : " · " + view.tag); }
+std::string roofline_panel(const ComparisonView& view, const std::string& types) { return roofline_kind(view, types) + (view.tag.empty() ? "" : " · " + view.tag); }
 
 bool has_role(const Json& row, const std::string& role) {
   return (", " + row["role"].get<std::string>() + ",").find(", " + role + ",") != std::string::npos;
 }
 
-double median_of(std::vector<double> values) {
+double median_share(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return (values[(values.size() - 1) / 2] + values[values.size() / 2]) / 2;
 }
@@ -50,7 +50,7 @@ std::optional<std::string> reached(Json& rows, const char* role) {
   (*best)["best"] = true;
   const auto algorithm = (*best)["algorithm"].get<std::string>();
   if (shares.empty()) return fmt::format("{}: at most {:.3g} GFLOP/s ({})", role, height(*best), algorithm);
-  return fmt::format("{}: median {:.2g} of the roof, best {:.2g} ({})", role, median_of(shares), height(*best), algorithm);
+  return fmt::format("{}: median {:.2g} of the roof, best {:.2g} ({})", role, median_share(shares), height(*best), algorithm);
 }
 
 void add_notes(Json& rows) {
@@ -73,7 +73,7 @@ void add_roof(Json& rows, const std::string& name, const char* place, double x_l
 }
 
 /// The lines of one panel from `low` to `high` operations per byte.
-void add_roofs(Json& rows, const Panel& panel, const std::vector<ComparisonView>& views, double low, double high) {
+void add_roofs(Json& rows, const RooflinePanel& panel, const std::vector<ComparisonView>& views, double low, double high) {
   const auto& file = *panel.view->file;
   const auto memory = measured_ceilings(views, file);
   const auto arithmetic = arithmetic_ceilings(views, file);
@@ -104,9 +104,9 @@ void add_roofs(Json& rows, const Panel& panel, const std::vector<ComparisonView>
 }  // namespace
 
 Json roofline_chart_rows(const std::vector<ComparisonView>& views, std::size_t most_panels) {
-  std::vector<Panel> panels;
+  std::vector<RooflinePanel> panels;
   for (const auto& problem : roofline_problems(views)) {
-    const auto name = panel_of(*problem.view, problem.types);
+    const auto name = roofline_panel(*problem.view, problem.types);
     Json rows = Json::array();
     double low = HUGE_VAL, high = 0;
     for (const auto& row : problem.rows) {
@@ -118,7 +118,7 @@ Json roofline_chart_rows(const std::vector<ComparisonView>& views, std::size_t m
     }
     if (rows.empty()) continue;
     const double flop_per_byte = rows[0]["flop_per_byte"];
-    auto panel = std::find_if(panels.begin(), panels.end(), [&](const Panel& p) { return p.name == name; });
+    auto panel = std::find_if(panels.begin(), panels.end(), [&](const RooflinePanel& p) { return p.name == name; });
     if (panel == panels.end()) {
       panel = panels.emplace(panels.end());
       panel->name = name;
@@ -168,7 +168,7 @@ std::string roofline_sentence(const std::vector<ComparisonView>& views, const Re
       if (has_role(row, "fixed order")) fixed = row["share"].get<double>();
     }
     if (!fastest || !fixed) continue;
-    const auto name = kind_of(*problem.view, problem.types);
+    const auto name = roofline_kind(*problem.view, problem.types);
     auto panel = std::find_if(panels.begin(), panels.end(), [&](const auto& p) { return p.first == name; });
     if (panel == panels.end()) panel = panels.insert(panels.end(), {name, {}});
     panel->second.fastest.push_back(*fastest);
@@ -177,7 +177,7 @@ std::string roofline_sentence(const std::vector<ComparisonView>& views, const Re
   if (panels.empty()) return "";
   std::string text;
   for (const auto& [name, shares] : panels)
-    text += fmt::format("{}{} {:.2g} and {:.2g} ({} {})", text.empty() ? "" : "; ", name, median_of(shares.fastest), median_of(shares.fixed), shares.fixed.size(),
+    text += fmt::format("{}{} {:.2g} and {:.2g} ({} {})", text.empty() ? "" : "; ", name, median_share(shares.fastest), median_share(shares.fixed), shares.fixed.size(),
                         shares.fixed.size() == 1 ? "problem" : "problems");
   return "Of the roof, median of the fastest arms and of those in fixed order: " + text + ".";
 }

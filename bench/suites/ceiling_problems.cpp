@@ -10,9 +10,9 @@
 namespace detbench {
 namespace {
 
-constexpr const char *f32 = "f32_f32_strict", *tf32 = "f32_f32_tf32", *bf16 = "bf16_f32_strict", *f16 = "f16_f32_strict";
+constexpr const char *strict_types = "f32_f32_strict", *tf32_types = "f32_f32_tf32", *bf16_types = "bf16_f32_strict", *f16_types = "f16_f32_strict";
 
-class List {
+class CeilingList {
  public:
   void take(Problem problem) {
     if (std::find(all_.begin(), all_.end(), problem) == all_.end()) all_.push_back(std::move(problem));
@@ -36,27 +36,27 @@ class List {
 };
 
 std::vector<Problem> on_cpu(ReductionSweep sweep) {
-  List list;
+  CeilingList list;
   switch (sweep) {
     case ReductionSweep::smoke:
       list.read(20);
       list.fma(32768, 1024);
-      list.square(512, f32);
+      list.square(512, strict_types);
       break;
     case ReductionSweep::quick:
       list.read(24);
       list.fma(32768, 4096);
-      list.square(768, f32);
+      list.square(768, strict_types);
       break;
     case ReductionSweep::full:
       for (const int exponent : {24, 26, 28}) list.memory(exponent);
-      list.square(1536, f16);
-      list.square(2048, f32);
+      list.square(1536, f16_types);
+      list.square(2048, strict_types);
       [[fallthrough]];
     case ReductionSweep::standard:
       for (const int exponent : {24, 26}) list.memory(exponent);
       list.fma(131072, 4096);
-      for (const char* types : {f32, bf16}) list.square(1536, types);
+      for (const char* types : {strict_types, bf16_types}) list.square(1536, types);
       break;
   }
   return list.all();
@@ -65,31 +65,31 @@ std::vector<Problem> on_cpu(ReductionSweep sweep) {
 /// Strict f32 has a thirtieth of the tensor cores' rate on a GPU that has them, so it gets an eighth of the work; half the size
 /// still gives every multiprocessor many tiles.
 std::vector<Problem> on_gpu(ReductionSweep sweep) {
-  List list;
+  CeilingList list;
   constexpr std::int64_t chains = 8388608;  // 16384 blocks
   switch (sweep) {
     case ReductionSweep::smoke:
       list.read(20);
       list.fma(chains, 512);
-      for (const char* types : {bf16, f32}) list.square(1024, types);
+      for (const char* types : {bf16_types, strict_types}) list.square(1024, types);
       break;
     case ReductionSweep::quick:
       list.read(24);
       list.fma(chains, 1024);
-      for (const char* types : {bf16, tf32}) list.square(4096, types);
-      list.square(2048, f32);
+      for (const char* types : {bf16_types, tf32_types}) list.square(4096, types);
+      list.square(2048, strict_types);
       break;
     case ReductionSweep::full:
       for (const int exponent : {24, 26, 28}) list.memory(exponent);
-      list.square(8192, f16);
-      list.square(8192, f32);
-      for (const char* types : {bf16, tf32, f16}) list.square(4096, types);
+      list.square(8192, f16_types);
+      list.square(8192, strict_types);
+      for (const char* types : {bf16_types, tf32_types, f16_types}) list.square(4096, types);
       [[fallthrough]];
     case ReductionSweep::standard:
       for (const int exponent : {24, 28}) list.memory(exponent);
       list.fma(chains, 4096);
-      list.square(4096, f32);
-      for (const char* types : {bf16, tf32}) list.square(8192, types);
+      list.square(4096, strict_types);
+      for (const char* types : {bf16_types, tf32_types}) list.square(8192, types);
       break;
   }
   return list.all();
