@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <map>
 
+#include "kernels/cublas/version.hpp"
 #include "kernels/matmul/matmul_operation.hpp"
 #include "kernels/matmul/operation.hpp"
 #include "kernels/matmul/product_providers.hpp"
@@ -128,7 +129,13 @@ class GpuProducts : public ::testing::Test {
 };
 
 /// A test for each type: what crashes or hangs a library takes no other type with it.
-class GpuLibraryProducts : public GpuProducts, public ::testing::WithParamInterface<const char*> {};
+class GpuLibraryProducts : public GpuProducts, public ::testing::WithParamInterface<const char*> {
+ protected:
+  void SetUp() override {
+    if (const auto version = cublas_version(); !version) GTEST_SKIP() << version.error().text;
+    GpuProducts::SetUp();
+  }
+};
 
 TEST_P(GpuLibraryProducts, EveryArmOfCublasAgreesWithFp64) {
   const char* types = GetParam();
@@ -170,6 +177,7 @@ TEST_F(GpuProducts, NeighboursOfTheHeuristicsProposalsAgreeWithFp64) {
   AlgorithmSearch search;
   search.tiers = {Tier::t2};
   const auto matmul = make_matmul_operation(search);
+  if (const auto version = cublas_version(); !version) GTEST_SKIP() << version.error().text;
   std::map<std::string, int> ran;
   verify(*matmul, {"matmul", "m64_n48_k4096", "bf16_f32_strict", "tn"}, "cublaslt", InputFill::exact, ran, 16);
   EXPECT_GT(ran["cublaslt"], 20);
