@@ -26,6 +26,7 @@ if ((code != 0)); then
   conclude
 fi
 expect "it names its commit" grep -qE '^commit=[0-9a-f]{40}$' "$folder/bundle/MANIFEST"
+expect "the archive that travels holds it" bash -c 'tar -tzf "$1" | grep -qx detbench-bundle/bin/detbench' bash "$folder/bundle.tar.gz"
 expect "its files are whole" bash -c 'cd "$1" && sha256sum --quiet -c SHA256SUMS' bash "$folder/bundle"
 mv "$folder/bundle" "$folder/moved away"
 expect "it runs where it was moved" env -i PATH=/usr/bin:/bin "$folder/moved away/scripts/gpu_check.sh" --backend cpu --plan
