@@ -153,7 +153,7 @@ TEST_F(Reports, imagesOfEveryChart) {
     ++images;
     EXPECT_GT(entry.file_size(), 2000u) << entry.path();
   }
-  EXPECT_EQ(images, 33u);
+  EXPECT_EQ(images, 36u);
 }
 
 }  // namespace
