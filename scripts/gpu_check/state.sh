@@ -27,16 +27,29 @@ set_status() {
   if [[ -r "$folder/status" ]]; then
     while IFS='=' read -r key value; do [[ -n "$key" ]] && values["$key"]="$value"; done <"$folder/status"
   fi
-  for pair in "$@"; do values["${pair%%=*}"]="$(tr '\n' ' ' <<<"${pair#*=}" | cut -c 1-500 | sed 's/ *$//')"; done
+  for pair in "$@"; do
+    value="${pair#*=}"
+    value="${value//$'\n'/ }"
+    value="${value:0:500}"
+    values["${pair%%=*}"]="${value%"${value##*[! ]}"}"
+  done
   for key in "${!values[@]}"; do printf '%s=%s\n' "$key" "${values[$key]}"; done | sort >"$folder/status.new"
   mv -- "$folder/status.new" "$folder/status"
 }
 
 # get_status FOLDER KEY [DEFAULT]
+# Without other programs, like all that is asked of a hundred phases each time that the state is packed.
 get_status() {
-  local value=""
-  [[ -r "$1/status" ]] && value="$(sed -n "s/^$2=//p" "$1/status" | head -n 1)"
-  printf '%s\n' "${value:-${3:-}}"
+  local key value found=""
+  if [[ -r "$1/status" ]]; then
+    while IFS='=' read -r key value; do
+      if [[ "$key" == "$2" ]]; then
+        found="$value"
+        break
+      fi
+    done <"$1/status"
+  fi
+  printf '%s\n' "${found:-${3:-}}"
 }
 
 # is_settled FOLDER: nothing is left to do there.
@@ -44,8 +57,10 @@ is_settled() { [[ "$(get_status "$1" status)" == done || "$(get_status "$1" stat
 
 # json_text TEXT: as a JSON string. Bytes that are no UTF-8 or control characters become '?'.
 json_text() {
-  local text
-  text="$(printf '%s' "$1" | LC_ALL=C tr -c '\040-\176' '?' | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g')"
+  local LC_ALL=C text="$1"
+  text="${text//[^ -~]/?}"
+  text="${text//\\/\\\\}"
+  text="${text//\"/\\\"}"
   printf '"%s"' "$text"
 }
 
