@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 
 #include "models/catalog.hpp"
 #include "models/data/procedural.hpp"
@@ -53,6 +54,24 @@ Algorithm network_arm(const char* policy, Options options) { return {"network", 
 
 // --- each op of one step, so that a difference has a name
 
+template <class Bits>
+void unify_nans_as(std::vector<std::byte>& bytes, Bits infinity) {
+  for (std::size_t at = 0; at + sizeof(Bits) <= bytes.size(); at += sizeof(Bits)) {
+    Bits bits;
+    std::memcpy(&bits, &bytes[at], sizeof bits);
+    if (static_cast<Bits>(bits << 1) > static_cast<Bits>(infinity << 1)) bits = static_cast<Bits>(~Bits{0} >> 1);
+    std::memcpy(&bytes[at], &bits, sizeof bits);
+  }
+}
+
+/// Where gradients in f16 overflow, infinities meet, and a NaN that arithmetic makes has the sign and payload of the machine that
+/// made it: negative on x86, positive on a GPU. Loss scaling skips such a step, so that none of it reaches the weights.
+void unify_nans(DataType type, std::vector<std::byte>& bytes) {
+  if (type == DataType::f32) unify_nans_as<std::uint32_t>(bytes, 0x7f800000);
+  if (type == DataType::f16) unify_nans_as<std::uint16_t>(bytes, 0x7c00);
+  if (type == DataType::bf16) unify_nans_as<std::uint16_t>(bytes, 0x7f80);
+}
+
 /// One step on any device, seen op by op.
 class SeenStep final : public StepObserver {
  public:
@@ -65,10 +84,13 @@ class SeenStep final : public StepObserver {
   void after(const StepEvent& event) override {
     Seen& now = seen.emplace_back(Seen{event.info.phase + " " + event.info.layer + " " + event.info.op + " " + event.info.problem + " " + event.info.algorithm, {}, {}});
     for (const auto& tensor : event.outputs) {
-      auto one = device_.digest(std::span(&tensor, 1), *stream_);
-      if (!one) status = tl::unexpected(one.error());
+      std::vector<std::byte> bytes(tensor.spec.bytes());
+      if (auto s = device_.copy_to_host(bytes.data(), {tensor.region.data, bytes.size()}, *stream_); !s) status = s;
+      if (auto s = stream_->wait(); !s) status = s;
+      unify_nans(tensor.spec.type, bytes);
+      const Tensor copy{tensor.spec, {bytes.data(), bytes.size()}};
       now.roles.push_back(tensor.spec.role);
-      now.digests.push_back(one.value_or(Digest{}));
+      now.digests.push_back(digest_on_host({&copy, 1}));
     }
     timed += event.elapsed_s > 0;
   }
