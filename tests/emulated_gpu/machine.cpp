@@ -59,6 +59,7 @@ struct Run::State {
     grid.schedule = schedule;
     grid.memory = &memory;
     grid.random.seed(schedule.seed);
+    grid.first_multiprocessor = static_cast<std::uint32_t>(grid.random() % static_cast<std::uint64_t>(std::max(1, shape.multiprocessors)));
     if (grid.parameters.size() < grid.code->attributes.parameter_bytes) {
       throw Fault(Fault::Kind::illegal_instruction, grid.code->kernel + ": the launch has too few bytes of parameters");
     }

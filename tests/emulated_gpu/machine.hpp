@@ -53,7 +53,7 @@ struct Shape {
 struct Schedule {
   enum class Order { in_order, reversed, random };  ///< of the waiting blocks: random draws among the next few, so that none starves
   Order order = Order::in_order;
-  std::uint64_t seed = 0;
+  std::uint64_t seed = 0;  ///< also draws, in every order, the multiprocessor of the first block
   int quantum = 200;  ///< warp instructions until another warp has its turn; random draws 1 ... 2 * quantum
   bool check_races = true;  ///< Fault::race where two warps touch shared memory without a barrier between
 };

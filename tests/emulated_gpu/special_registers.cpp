@@ -25,6 +25,11 @@ void read_uniform(Warp& warp, const Instruction& in, Mask mask) {
 
 const Dimensions& thread(const Warp& warp, int lane) { return warp.thread[static_cast<std::size_t>(lane)]; }
 
+std::uint32_t multiprocessor(const Warp& warp) {
+  const Grid& grid = *warp.block->grid;
+  return (warp.block->slot + grid.first_multiprocessor) % static_cast<std::uint32_t>(grid.shape.multiprocessors);
+}
+
 std::uint64_t nanoseconds() {
   return static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count());
@@ -49,7 +54,7 @@ const std::unordered_map<std::string_view, Handler>& narrow_registers() {
       {"%laneid", read<[](W, int l) { return l; }, N>},
       {"%warpid", read_uniform<[](W w) { return w.index; }, N>},
       {"%nwarpid", read_uniform<[](W) { return 64; }, N>},
-      {"%smid", read_uniform<[](W w) { return w.block->slot % static_cast<N>(w.block->grid->shape.multiprocessors); }, N>},
+      {"%smid", read_uniform<multiprocessor, N>},
       {"%nsmid", read_uniform<[](W w) { return w.block->grid->shape.multiprocessors; }, N>},
       {"%lanemask_eq", read<[](W, int l) { return N{1} << l; }, N>},
       {"%lanemask_lt", read<[](W, int l) { return (N{1} << l) - 1; }, N>},

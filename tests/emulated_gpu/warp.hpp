@@ -32,6 +32,7 @@ struct Grid {
   const GlobalMemory* memory = nullptr;
   std::vector<Range> last_hit;  ///< per Instruction::memory_index, within one advance()
   std::mt19937_64 random;
+  std::uint32_t first_multiprocessor = 0;  ///< where the first block goes: the seed draws it, in every order
   std::uint64_t executed = 0;   ///< warp instructions so far: what %clock counts
 
   /// The allocation, or the module's variable, that holds `address`; an empty range where there is none.
