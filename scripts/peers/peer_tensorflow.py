@@ -2,6 +2,7 @@
 
 import os
 
+import arms
 import worker
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -27,10 +28,12 @@ def serve(order):
         tf.config.set_visible_devices([], "GPU")
     elif not tf.config.list_physical_devices("GPU"):
         raise NotImplementedError("this TensorFlow sees no GPU")
-    arm = order["arm"].removeprefix("tensorflow_")
+    # Its default on a GPU is TF32.
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    arm = arms.parse(order["arm"])
     import keras
 
-    if arm.startswith("deterministic"):
+    if arm.setting:
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(order["seed"])
     model = make_network(keras, order["model"], order["px"], order["classes"])
@@ -40,7 +43,7 @@ def serve(order):
     images, labels = worker.images_and_labels(order)
     images, labels = tf.constant(images), tf.constant(labels)
 
-    @tf.function(jit_compile=arm.endswith("xla"))
+    @tf.function(jit_compile=arm.execution == "xla")
     def train_step():
         with tf.GradientTape() as tape:
             loss = loss_of(labels, model(images, training=True))
@@ -56,7 +59,7 @@ def serve(order):
     def finish():
         last["loss"].numpy()
 
-    timed = worker.run(order, step, lambda: [v.numpy() for v in model.weights], finish)
+    timed = worker.run(order, step, lambda: [v.numpy() for v in model.weights], finish=finish, loss=lambda: last["loss"].numpy())
     return {**timed, "program": f"tensorflow {tf.__version__}, keras {keras.__version__}", "parameters": model.count_params()}
 
 
