@@ -69,7 +69,7 @@ class Program {
 
   struct Attributes {
     std::size_t static_shared_bytes = 0, local_bytes = 0, constant_bytes = 0;
-    int registers = 0;  ///< 32-bit registers as the PTX names them, at most 255
+    int registers = 0;  ///< 32-bit registers that hold values at the same time, 16 to 255: near what an assembler would take
     int max_threads_per_block = 1024;
     std::vector<std::size_t> parameter_offsets, parameter_sizes;  ///< bytes
     std::size_t parameter_bytes = 0;
