@@ -44,6 +44,27 @@ class SweepTest : public testing::Test {
   std::filesystem::path directory_;
 };
 
+TEST_F(SweepTest, AProblemMayRepeatAsOftenAsItsKindAsks) {
+  auto s = settings({"steady"});
+  auto plan = planned();
+  plan.push_back({{"fake", "n32", "f32_f32_strict", "vector"}, "other", {"test"}, true, 1, {}});
+  s.runs = [](const Problem& problem) { return problem.shape == "n32" ? 5U : 0U; };
+  Sweep sweep(s, nullptr, {});
+  const auto measured = sweep.measure(plan);
+  ASSERT_TRUE(measured) << measured.error().text;
+  const auto records = sweep.records();
+  ASSERT_EQ(records.size(), 2U);
+  for (const auto& record : records) {
+    const bool own = record.id.find("/n32/") != std::string::npos;
+    for (const auto& scope : record.agreement)
+      if (scope.scope == Scope::repeat || scope.scope == Scope::load) {
+        ASSERT_FALSE(scope.stages.empty());
+        // The profile's n: 3 of repeat, 2 of load.
+        EXPECT_EQ(scope.stages.front().runs, own ? 5U : scope.scope == Scope::repeat ? 3U : 2U) << record.id << " " << to_text(scope.scope);
+      }
+  }
+}
+
 TEST_F(SweepTest, EveryFaultMarksItsOwnRowAndTheSweepGoesOn) {
   auto s = settings({"steady", "crashes_when_run", "hangs", "exhausts_memory", "wrong", "absent", "other_steady"});
   s.arm_timeout_s = 6;  // what the hanging arm costs; the others need a fraction of a second
