@@ -61,7 +61,7 @@ void start_block(Block& block, Grid& grid, std::uint64_t number, std::uint32_t s
   const std::size_t shared_bytes = grid.dynamic_shared_bytes == 0 ? code.attributes.static_shared_bytes : code.dynamic_shared_offset + grid.dynamic_shared_bytes;
   if (block.shared.size() != shared_bytes) block.shared = AlignedBytes(shared_bytes, 1024);
   // What nobody has written yet is not zero on a GPU either: as floats these are NaNs.
-  std::memset(block.shared.data(), 0xff, shared_bytes);
+  if (shared_bytes != 0) std::memset(block.shared.data(), 0xff, shared_bytes);
   block.accesses.reset(shared_bytes);
   block.warps.resize((block.threads + warp_lanes - 1) / warp_lanes);
   const std::size_t local_stride = (code.attributes.local_bytes + 15) / 16 * 16;

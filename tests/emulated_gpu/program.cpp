@@ -20,7 +20,7 @@ Program::Program(std::shared_ptr<const ptx::Module> module) : state_(std::make_u
     const bool constant = variable.space == "const";
     ProgramVariables::Placed placed{AlignedBytes(bytes, std::max<std::size_t>(256, variable.alignment)), constant};
     std::memset(placed.memory.data(), 0, bytes);
-    std::memcpy(placed.memory.data(), variable.initial.data(), std::min(bytes, variable.initial.size()));
+    std::copy_n(variable.initial.begin(), std::min(bytes, variable.initial.size()), placed.memory.data());
     if (constant) state_->variables.constant_bytes += bytes;
     state_->variables.by_name.emplace(variable.name, std::move(placed));
   }
