@@ -126,6 +126,44 @@ phases 'one --scopes load ok'
 plan --journal "$folder/only"
 contains "a phase that was measured with other options is refused" "$said" "holds the phase one with other options (standard-default-repeat, now standard-default-load)"
 
+# --- compute-sanitizer, each tool a phase: a stand-in that finds errors under racecheck, or refuses the machine
+copy="$folder/copy"
+mkdir -p "$copy/scripts"
+cp -r "$root"/scripts/{gpu_check.sh,gpu_check,lib.sh} "$copy/scripts/"
+printf '# a comment\npassing\tGpu.*\nabsent\tGpu.*\n' >"$copy/scripts/gpu_check/sanitizer_tests.txt"
+cat >"$folder/python/compute-sanitizer" <<'TOOL'
+#!/usr/bin/env bash
+while [[ "$1" == --* ]]; do
+  [[ "$1" == --tool ]] && tool="$2"
+  shift 2
+done
+[[ "${FAKE_REFUSAL:-}" == yes ]] && echo "========= Error: Device not supported." && exit 1
+"$@"
+code=$?
+[[ "$tool" == racecheck && "$*" != *list_tests* ]] && echo "========= ERROR SUMMARY: 1 error" && exit 86
+exit "$code"
+TOOL
+chmod +x "$folder/python/compute-sanitizer"
+tests_list passing
+phases 'one ok'
+real_root="$root" root="$copy"
+PATH="$folder/python:$PATH" check sanitized --budget-s 60 --sanitizer
+equal "a tool that finds nothing" "$(value memcheck/passing status) $(value memcheck/passing passed) $(value memcheck/passing failed_tests)" "done 3 0"
+contains "one that finds errors" "$(value racecheck/passing reason)" "3 passed, 1 failed, 0 skipped: tool (found errors: see the log)"
+equal "the third runs all the same" "$code $(value initcheck/passing status) $(value sweep/one status)" "1 done done"
+FAKE_REFUSAL=yes PATH="$folder/python:$PATH" check refused_tool --budget-s 60 --sanitizer
+contains "a machine that keeps it out" "$code $said" "compute-sanitizer refuses this machine: ========= Error: Device not supported."
+root="$real_root"
+expect "its list names tests that there are" bash -c '
+  while IFS=$'"'\t'"' read -r program filter; do
+    [[ -z "$program" || "$program" == \#* ]] && continue
+    "$1/scripts/device_tests.sh" | grep -q "/$program"$'"'\t'"' || { echo "no $program"; exit 1; }
+    for one in ${filter//:/ }; do
+      suite="${one#\*/}" && test="${suite#*.}" && suite="${suite%%.*}" && test="${test%%[/*]*}"
+      grep -rqE "^TEST(_F|_P)?\($suite, *$test" "$1/tests/kernels" || { echo "no $one"; exit 1; }
+    done
+  done <"$1/scripts/gpu_check/sanitizer_tests.txt"' bash "$root"
+
 # --- every failure costs its own phase
 tests_list failing crashing lost passing
 phases 'crash crash' 'usage usage' 'incorrect incorrect' 'after ok'
