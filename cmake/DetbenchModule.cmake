@@ -72,10 +72,11 @@ function(detbench_shared)
   target_link_libraries(detbench_shared PRIVATE ${modules})
 endfunction()
 
-# detbench_tests(name [DEPENDS target...]): one GoogleTest program of every source of the current folder. Device tests
-# are ordinary tests that GTEST_SKIP with the reason where there is no GPU.
+# detbench_tests(name [DEPENDS target...] [ALONE pattern...]): one GoogleTest program of every source of the current folder.
+# Device tests are ordinary tests that GTEST_SKIP with the reason where there is no GPU. ALONE: GoogleTest patterns of those that
+# run while no other does: teams of threads that wait for one another take twenty times as long on cores that are shared.
 function(detbench_tests name)
-  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPENDS;ALONE" ${ARGN})
   detbench_sources(sources)
   if(NOT sources)
     return()
@@ -87,5 +88,10 @@ function(detbench_tests name)
   endif()
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gtest GTest::gmock GTest::gtest_main)
   detbench_link_optional(${name})
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+  if(ARG_ALONE)
+    list(JOIN ARG_ALONE ":" alone)
+    gtest_discover_tests(${name} TEST_FILTER "${alone}" TEST_LIST ${name}_alone DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 RUN_SERIAL TRUE)
+    set(others TEST_FILTER "-${alone}")
+  endif()
+  gtest_discover_tests(${name} ${others} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
 endfunction()

@@ -11,10 +11,6 @@
 namespace detbench::analysis {
 namespace {
 
-bool differs(const ScopeResult& scope) { return scope.verdict == ScopeVerdict::differs || scope.verdict == ScopeVerdict::already_differs; }
-
-/// A vendor that names a source and guarantees nothing has said that bits may differ.
-bool is_declared_nondeterministic(const Claim& claim) { return claim.guarantee == Guarantee::not_guaranteed && !claim.source.empty(); }
 bool promises(const Claim& claim) { return claim.guarantee != Guarantee::not_guaranteed && !claim.source.empty(); }
 
 /// "cudnn_graph:eng25[TILE_SIZE=1]@ws=0" -> "cudnn_graph:eng25".

@@ -9,6 +9,13 @@
 
 namespace detbench::analysis {
 
+/// Whether other bits were seen in a scope, there or in `repeat` already.
+inline bool differs(const ScopeResult& scope) {
+  return scope.verdict == ScopeVerdict::differs || scope.verdict == ScopeVerdict::already_differs;
+}
+/// A vendor that names a source and guarantees nothing has said that bits may differ.
+inline bool is_declared_nondeterministic(const Claim& claim) { return claim.guarantee == Guarantee::not_guaranteed && !claim.source.empty(); }
+
 /// What became of an algorithm's claim over all its cases, in the order in which people ask.
 enum class AuditVerdict {
   broken,              ///< a difference inside the claim's coverage

@@ -10,14 +10,11 @@
 
 #include "bench/analysis/ceilings.hpp"
 #include "bench/analysis/chart_data.hpp"
+#include "bench/analysis/claim_audit.hpp"
 #include "bench/analysis/provenance.hpp"
 
 namespace detbench::analysis {
 namespace {
-
-bool differs(const ScopeResult& scope) { return scope.verdict == ScopeVerdict::differs || scope.verdict == ScopeVerdict::already_differs; }
-
-bool is_declared_nondeterministic(const Claim& claim) { return claim.guarantee == Guarantee::not_guaranteed && !claim.source.empty(); }
 
 std::string claim_of(const Claim& claim) {
   if (claim.source.empty()) return "no claim";
@@ -72,12 +69,12 @@ std::tuple<std::string, long, std::string> by_number(const std::string& engine) 
   return {engine.substr(0, digits), std::strtol(engine.c_str() + digits, nullptr, 10), engine};
 }
 
-struct Group {
+struct EngineGroup {
   EngineRow row;
   std::set<std::string> problems, claims, knobs;
 };
 
-void add(Group& group, const ComparisonView& view, const ArmView& arm) {
+void add(EngineGroup& group, const ComparisonView& view, const ArmView& arm) {
   auto& row = group.row;
   const auto& record = *arm.record;
   ++row.arms;
@@ -189,7 +186,7 @@ std::string EngineScope::words() const {
 
 std::vector<EngineRow> engine_rows(const std::vector<ComparisonView>& views) {
   using Key = std::tuple<const ResultFile*, std::string, std::string, std::string, std::string, std::string>;
-  std::map<Key, Group> groups;
+  std::map<Key, EngineGroup> groups;
   std::vector<const ResultFile*> order;
   for (const auto& view : views) {
     if (is_network(view) || is_memory_traffic(view) || view.op == "control") continue;

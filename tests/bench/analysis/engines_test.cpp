@@ -6,7 +6,7 @@
 
 #include "bench/analysis/engines.hpp"
 
-namespace detbench::analysis {
+namespace detbench::analysis::engines_rows {
 namespace {
 
 using ::testing::ElementsAre;
@@ -154,4 +154,4 @@ TEST(Forbidding, isFreeWhereTheFastestIsNotMarkedAndSaysWhereNothingElseRan) {
 }
 
 }  // namespace
-}  // namespace detbench::analysis
+}  // namespace detbench::analysis::engines_rows

@@ -5,7 +5,7 @@
 #include "bench/analysis/chart_data.hpp"
 #include "bench/analysis/headlines.hpp"
 
-namespace detbench::analysis {
+namespace detbench::analysis::headlines_rows {
 namespace {
 
 using ::testing::ElementsAre;
@@ -192,4 +192,4 @@ TEST(Bits, countConfigurationsAndNotTheirRuns) {
 TEST(Headlines, ofNothingSaySo) { EXPECT_THAT(headlines_markdown({}), HasSubstr("No data")); }
 
 }  // namespace
-}  // namespace detbench::analysis
+}  // namespace detbench::analysis::headlines_rows
