@@ -21,7 +21,7 @@
 #   --plan            prints what is done, what is left, and about how long that takes in calls of --budget-s, and ends
 #
 # In order: the environment (with what became of atomic additions, where a cuobjdump is), the device tests, the controls, a smoke
-# sweep with its report, then the phases of a sweep until the budget ends. A crash or a hang costs its own phase. DIR gets at most 6 files of at most 15 MiB: state.tar.gz
+# sweep with its report, then the phases of a sweep until the budget ends. A crash or a hang costs its own phase. DIR gets at most 4 files of at most 15 MiB: state.tar.gz
 # holds what the next call needs, results-*.tar.gz the rest. The bundle is made by scripts/bundle.sh; see docs/gpu.md.
 #
 # Exit codes: 0 everything is done; 1 something failed or is incorrect; 2 usage; 3 could not run; 130 the budget ended

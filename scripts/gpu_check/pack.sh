@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# Packs the state into at most 6 files of at most 15 MiB; sourced by gpu_check.sh.
+# Packs the state into at most 4 files of at most 15 MiB; sourced by gpu_check.sh.
 #
-# state.tar.gz holds what the next call needs, results-1.tar.gz ... results-5.tar.gz the rest, most wanted first. Every
+# state.tar.gz holds what the next call needs, results-1.tar.gz ... results-3.tar.gz the rest, most wanted first. Every
 # member is compressed by itself and gzip streams may be joined, so each archive's size is known before it is written
 # and the sum of its parts. A file too large for an archive is cut into NAME.part-000, NAME.part-001, ...
 
-archives_limit=6
+archives_limit=4 # 60 MiB together: what some machines give back at most is 64
 archive_limit_bytes=$((15 * 1024 * 1024))
 part_bytes=$((14 * 1024 * 1024)) # cannot outgrow an archive even if nothing compresses
 

@@ -223,7 +223,7 @@ equal "no step was taken twice" "$(grep -c step "$folder/open/sweep/slow/run/jou
 # --- huge files
 phases 'huge huge' 'slow slow'
 check huge --budget-s 24
-expect "at most six files" test "$(find "$folder/huge" -type f | wc -l)" -le 6
+expect "at most four files" test "$(find "$folder/huge" -type f | wc -l)" -le 4
 expect "none over 15 MiB" test -z "$(find "$folder/huge" -type f -size +15360k)"
 equal "and it is all there" "$(value sweep/huge status) $(stat -c %s "$folder/open/sweep/huge/run/worker.log" 2>/dev/null || ls "$folder/open/sweep/huge/run" | grep -c part-)" "done 3"
 

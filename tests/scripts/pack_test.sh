@@ -8,7 +8,7 @@ work="$folder/work"
 mkdir -p "$work"
 source "$root/scripts/gpu_check/state.sh"
 source "$root/scripts/gpu_check/pack.sh"
-equal "the issue's limits" "$archives_limit $archive_limit_bytes" "6 15728640"
+equal "the issue's limits" "$archives_limit $archive_limit_bytes" "4 15728640"
 archive_limit_bytes=200000
 part_bytes=150000
 
