@@ -9,7 +9,7 @@ mkdir -p "$work"
 source "$root/scripts/gpu_check/state.sh"
 source "$root/scripts/gpu_check/pack.sh"
 equal "the issue's limits" "$archives_limit $archive_limit_bytes" "4 15728640"
-archive_limit_bytes=200000
+archive_limit_bytes=320000
 part_bytes=150000
 
 noise() { head -c "$1" /dev/urandom; }
