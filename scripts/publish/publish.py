@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-from refusals import Impossible, Refused, check_all, check_commit, check_private, has_gpu_tables, instrument_commit, warnings_of
+from refusals import Impossible, Refused, check_all, check_commit, check_paths, check_private, has_gpu_tables, instrument_commit, warnings_of
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 LIMIT_BYTES = 30_000_000
@@ -109,22 +109,33 @@ def packed(data):
     return gzip.compress(data, compresslevel=9, mtime=0)
 
 
-def place(result, folder):
-    """Puts a result into the draft of its folder under a name that is free; the same result twice is one file."""
+def with_policies_at(result, place_of_policies):
+    """The result's bytes, its replay commands naming the policies where they are published: where they lay is one machine's matter."""
+    text = result.text
+    if result.policies():
+        text = re.sub(r"(--selections )('[^'\"]*'|[^\s\"]+)", lambda found: found[1] + place_of_policies, text)
+    check_paths(result.path, text)
+    return text.encode("utf-8")
+
+
+def place(result, folder, published_as):
+    """Puts a result into the draft of the folder `published_as` under a name that is free; the same result twice is one file."""
     part = result.part()
     for number in range(1, 1000):
         stem = "result" + (f"-{part}" if part else "") + (f"-{number}" if number > 1 else "")
         target = folder / f"{stem}.json.gz"
+        policies = stem.replace("result", "policies", 1)
+        data = with_policies_at(result, f"{published_as}/{policies}")
         if not target.exists():
-            target.write_bytes(packed(result.data))
+            target.write_bytes(packed(data))
             for policy in result.policies():
                 content = policy.read_text(encoding="utf-8")
                 check_private(policy, content)
-                kept = folder / stem.replace("result", "policies", 1) / policy.name
+                kept = folder / policies / policy.name
                 kept.parent.mkdir(exist_ok=True)
                 kept.write_text(content, encoding="utf-8")
             return
-        if gzip.decompress(target.read_bytes()) == result.data:
+        if gzip.decompress(target.read_bytes()) == data:
             return
     raise Refused(f"{folder}: holds too many results of the same kind")
 
@@ -319,7 +330,7 @@ def publish(options):
                     shutil.copytree(published / machine / result.date, drafts[result.date])
                 else:
                     drafts[result.date].mkdir()
-            place(result, drafts[result.date])
+            place(result, drafts[result.date], f"results/published/{machine}/{result.date}")
         newest = max(drafts)
         everything = sorted(p for folder in drafts.values() for p in folder.glob("result*.json.gz"))
         drawn, headlines = draw(program, drafts[newest], everything, work)
@@ -327,6 +338,7 @@ def publish(options):
             for path in draft.rglob("*"):
                 if path.suffix in (".svg", ".md", ".csv"):
                     check_private(path, path.read_text(encoding="utf-8"))
+                    check_paths(path, path.read_text(encoding="utf-8"))
         shutil.rmtree(work / "report")
         others = size_of(published) - size_of(work) - sum(size_of(published / machine / date) for date in drafts if (published / machine / date).exists())
         total = others + size_of(work)

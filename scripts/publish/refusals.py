@@ -58,6 +58,13 @@ def check_private(path, text):
             raise Refused(f"{path}: holds {what}: ...{place}...")
 
 
+def check_paths(path, text):
+    """A replay command that names a folder of the machine that measured replays nowhere else."""
+    found = re.search(r"--[a-z-]+ '?/[^ \"]{0,60}", text)
+    if found:
+        raise Refused(f"{path}: holds a path of one machine: {found[0]}")
+
+
 def check_origin(path, result):
     """A clean checkout, a real device, controls that did not fail."""
     if result["dirty"] or not result["commit"]:

@@ -153,6 +153,21 @@ class Publish(unittest.TestCase):
         self.assertEqual((self.root / "README.md").read_text().count("published gpu: begin"), 1)
         self.assertEqual(list((self.root / "results/published").glob(".*")), [], "no drafts are left")
 
+    def test_replays_name_the_published_policies(self):
+        replay = f"detbench run '{STEP}' --selections {{}} --threads 2"
+        for name, path in (("plain", "/measured/here/run/policies"), ("quoted", "'/measured here/run/policies'")):
+            row = {**record(STEP, suite="train_step", agreement=[scope("repeat")]), "replay": replay.format(path)}
+            folder = self.make(name, records=[row])
+            self.refused("holds a path of one machine: --selections ", folder)
+            (folder / "policies").mkdir()
+            (folder / "policies" / "fastest.json").write_text("{}")
+            self.assertEqual(self.run_on(folder)[0], 0)
+            here = "results/published/hand-made-gpu/2026-11-22"
+            text = gzip.decompress((self.root / here / "result.json.gz").read_bytes()).decode()
+            self.assertEqual(json.loads(text)["records"][0]["replay"], replay.format(f"{here}/policies"))
+            self.assertNotIn("/measured", text)
+            shutil.rmtree(self.root / "results/published")
+
     def test_takes_the_phases_of_a_sweep(self):
         state = self.results / "state"
         self.refused("no phase of its sweep has a result", self.empty(state / "sweep"))
