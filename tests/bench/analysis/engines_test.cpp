@@ -5,9 +5,12 @@
 #include <map>
 
 #include "bench/analysis/engines.hpp"
+#include "tests/bench/analysis/scope_rows.hpp"
 
 namespace detbench::analysis::engines_rows {
 namespace {
+
+using scope_rows::other, scope_rows::same, scope_rows::scope_row;
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -15,17 +18,6 @@ using ::testing::Pair;
 
 const Claim promise{Guarantee::run_to_run, "synthetic document", {Scope::repeat, Scope::load}};
 const Claim warning{Guarantee::not_guaranteed, "synthetic note", {}};
-const auto same = ScopeVerdict::no_difference, other = ScopeVerdict::differs;
-
-ScopeResult scope(Scope which, ScopeVerdict verdict, std::uint32_t runs, std::uint32_t differing = 0, std::uint32_t distinct = 1) {
-  ScopeResult result;
-  result.scope = which;
-  result.verdict = verdict;
-  result.runs = runs;
-  result.distinct = distinct;
-  result.stages.push_back({.name = "spinners", .runs = runs, .differing_runs = differing, .distinct = {}, .unavailable = ""});
-  return result;
-}
 
 Record record(const std::string& algorithm, const Claim& claim, double seconds, std::vector<ScopeResult> agreement = {}) {
   Record r;
@@ -85,14 +77,14 @@ TEST(Engines, knowWhichKnobsSplitASum) {
 TEST(Engines, countWhatWasTriedAndWhatDiffered) {
   auto refused = record("cudnn_graph:eng20[SPLIT_K=8]", warning, 0);
   refused.status = RunStatus::unsupported;
-  auto wrong = record("cudnn_graph:eng20[SPLIT_K=16]", warning, 0, {scope(Scope::load, other, 100, 100, 50)});
+  auto wrong = record("cudnn_graph:eng20[SPLIT_K=16]", warning, 0, {scope_row(Scope::load, other, 100, 100, 50)});
   wrong.status = RunStatus::incorrect;
   const auto files = one_file({
-      record("cudnn_graph:eng20", warning, 1.0, {scope(Scope::repeat, same, 100), scope(Scope::load, other, 300, 3, 2)}),
-      record("cudnn_graph:eng20[SPLIT_K=4]", warning, 2.0, {scope(Scope::repeat, other, 100, 7, 3), scope(Scope::load, other, 300, 30, 9)}),
-      record("cudnn_graph:eng20[SPLIT_K=1]", warning, 3.0, {scope(Scope::repeat, same, 100), scope(Scope::load, same, 300)}),
+      record("cudnn_graph:eng20", warning, 1.0, {scope_row(Scope::repeat, same, 100), scope_row(Scope::load, other, 300, 3, 2)}),
+      record("cudnn_graph:eng20[SPLIT_K=4]", warning, 2.0, {scope_row(Scope::repeat, other, 100, 7, 3), scope_row(Scope::load, other, 300, 30, 9)}),
+      record("cudnn_graph:eng20[SPLIT_K=1]", warning, 3.0, {scope_row(Scope::repeat, same, 100), scope_row(Scope::load, same, 300)}),
       refused, wrong,
-      record("cudnn_graph:eng5", promise, 1.5, {scope(Scope::repeat, same, 100)}),
+      record("cudnn_graph:eng5", promise, 1.5, {scope_row(Scope::repeat, same, 100)}),
   });
   const auto views = view_comparisons(files);
   const auto rows = engine_rows(views);
@@ -120,7 +112,7 @@ TEST(Engines, countWhatWasTriedAndWhatDiffered) {
 }
 
 TEST(Engines, rowsInWhichNoOrderCanShowAreNoTest) {
-  auto blind = record("cudnn_graph:eng5", promise, 1.0, {scope(Scope::load, same, 300)});
+  auto blind = record("cudnn_graph:eng5", promise, 1.0, {scope_row(Scope::load, same, 300)});
   blind.notes["cannot_show"] = "two partials";
   const auto files = one_file({blind});
   EXPECT_EQ(engine_rows(view_comparisons(files)).at(0).load.tested, 0u);

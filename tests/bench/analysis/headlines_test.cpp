@@ -4,26 +4,18 @@
 
 #include "bench/analysis/chart_data.hpp"
 #include "bench/analysis/headlines.hpp"
+#include "tests/bench/analysis/scope_rows.hpp"
 
 namespace detbench::analysis::headlines_rows {
 namespace {
+
+using scope_rows::other, scope_rows::same, scope_rows::scope_row;
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
 constexpr const char* step = "train_step_mobilenet_v2/alpha0.35_px96_mb8_classes1000/bf16_f32_strict/nhwc";
-const auto same = ScopeVerdict::no_difference, other = ScopeVerdict::differs;
-
-ScopeResult scope(Scope which, ScopeVerdict verdict, std::uint32_t runs, std::uint32_t differing = 0, std::uint32_t distinct = 1) {
-  ScopeResult result;
-  result.scope = which;
-  result.verdict = verdict;
-  result.runs = runs;
-  result.distinct = distinct;
-  result.stages.push_back({.name = "idle", .runs = runs, .differing_runs = differing, .distinct = {}, .unavailable = ""});
-  return result;
-}
 
 /// A file of one train step whose arms take the given times, with a little noise that blocks do not share.
 class Networks : public ::testing::Test {
@@ -68,14 +60,14 @@ class Networks : public ::testing::Test {
     return make_headlines(views_);
   }
   static std::vector<ScopeResult> quiet() {
-    return {scope(Scope::repeat, same, 10), scope(Scope::process, same, 2), scope(Scope::load, same, 30)};
+    return {scope_row(Scope::repeat, same, 10), scope_row(Scope::process, same, 2), scope_row(Scope::load, same, 30)};
   }
   std::vector<ResultFile> files_;
   std::vector<ComparisonView> views_;
 };
 
 TEST_F(Networks, sayWhatNoDifferenceCosts) {
-  add("fastest@steps=3", 1.0, {scope(Scope::repeat, other, 10, 7, 4)});
+  add("fastest@steps=3", 1.0, {scope_row(Scope::repeat, other, 10, 7, 4)});
   add("fastest_observed:run_to_run@steps=3", 1.25, quiet());
   add("library_heuristic@steps=3", 1.5, quiet());
   const auto found = headlines();
@@ -111,7 +103,7 @@ TEST_F(Networks, keepExecutionsApart) {
 }
 
 TEST_F(Networks, areAmbiguousWhereTheIntervalMeetsTheBand) {
-  add("fastest@steps=3", 1.0, {scope(Scope::load, other, 30, 1, 2)});
+  add("fastest@steps=3", 1.0, {scope_row(Scope::load, other, 30, 1, 2)});
   add("fixed_order@steps=3", 1.01, quiet());
   files_[0].comparisons[0].twin_samples = samples(1.05, 2);
   const auto found = headlines();
@@ -143,7 +135,7 @@ TEST_F(Networks, sayWhatDidNotRun) {
 
 // Two ways of running are two panels; an interval beyond the marks is clipped for the eye and told in full.
 TEST_F(Networks, areDrawnAPanelPerWayOfRunning) {
-  add("fastest@steps=3", 1.0, {scope(Scope::repeat, other, 10, 7, 4)});
+  add("fastest@steps=3", 1.0, {scope_row(Scope::repeat, other, 10, 7, 4)});
   add("fixed_order@steps=3", 1.5, quiet());
   add("fixed_order@exec=graph,steps=3", 1.0, quiet());
   headlines();
@@ -162,19 +154,19 @@ TEST_F(Networks, areDrawnAPanelPerWayOfRunning) {
 }
 
 TEST_F(Networks, sayThatNoneMetTheDemand) {
-  add("fastest@steps=3", 1.0, {scope(Scope::repeat, other, 10, 7, 4)});
-  add("library_heuristic@steps=3", 1.5, {scope(Scope::repeat, other, 10, 1, 2)});
+  add("fastest@steps=3", 1.0, {scope_row(Scope::repeat, other, 10, 7, 4)});
+  add("library_heuristic@steps=3", 1.5, {scope_row(Scope::repeat, other, 10, 1, 2)});
   EXPECT_THAT(sentence(headlines()[0]), HasSubstr("no difference run to run: every timed arm differs."));
 }
 
 TEST(Bits, areSaidWithTheirRuns) {
   Record r;
   EXPECT_EQ(bits_in_words(r), "bits not probed");
-  r.agreement = {scope(Scope::repeat, same, 1), scope(Scope::load, other, 30, 12, 3)};
+  r.agreement = {scope_row(Scope::repeat, same, 1), scope_row(Scope::load, other, 30, 12, 3)};
   EXPECT_EQ(bits_in_words(r), "bits differ in 12 of 30 runs under load (3 distinct); no difference in 1 repeat");
-  auto untested = scope(Scope::process, ScopeVerdict::untested, 2);
-  auto already = scope(Scope::load, ScopeVerdict::already_differs, 30, 30, 5);
-  r.agreement = {scope(Scope::repeat, other, 10, 9, 5), untested, already, scope(Scope::batch, ScopeVerdict::not_applicable, 0)};
+  auto untested = scope_row(Scope::process, ScopeVerdict::untested, 2);
+  auto already = scope_row(Scope::load, ScopeVerdict::already_differs, 30, 30, 5);
+  r.agreement = {scope_row(Scope::repeat, other, 10, 9, 5), untested, already, scope_row(Scope::batch, ScopeVerdict::not_applicable, 0)};
   EXPECT_EQ(bits_in_words(r), "bits differ in 9 of 10 repeats (5 distinct), 30 of 30 runs under load (as in repeat); process untested");
   EXPECT_THAT(bits_in_words(r), Not(HasSubstr("deterministic")));
 }
@@ -182,7 +174,7 @@ TEST(Bits, areSaidWithTheirRuns) {
 // A configuration is run more than once; it counts once.
 TEST(Bits, countConfigurationsAndNotTheirRuns) {
   Record r;
-  auto partition = scope(Scope::partition, other, 3, 2, 2);
+  auto partition = scope_row(Scope::partition, other, 3, 2, 2);
   partition.stages.push_back({.name = "threads=3", .runs = 2, .differing_runs = 0, .distinct = {}, .unavailable = ""});
   partition.stages.push_back({.name = "threads=4", .runs = 2, .differing_runs = 1, .distinct = {}, .unavailable = ""});
   r.agreement = {partition};
